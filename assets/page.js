@@ -1,0 +1,167 @@
+// The page's own script: where we are (kept in the address), light and dark, and what a click in our HTML means.
+// No state is kept here that is not in the address, in localStorage (the theme) or in the document itself.
+window.wb = (() => {
+  const TABS = ["data", "train", "runs", "evaluate", "search"];
+
+  const place = () => location.search.slice(1);
+  // Gradio opens its first tab by itself before the one in the address can be asked for: that is not a choice of ours.
+  let settled = false;
+
+  function setPlace(query) {
+    const next = new URLSearchParams(query);
+    for (const [key, value] of new URLSearchParams(location.search)) if (key.startsWith("__")) next.set(key, value);
+    const text = next.toString();
+    if (text !== place()) history.replaceState(history.state, "", text ? "?" + text : location.pathname);
+    markTab(next.get("tab") || TABS[0]);
+  }
+
+  function markTab(tab) {
+    for (const button of document.querySelectorAll("#rail [data-tab]")) {
+      if (button.dataset.tab === tab) {
+        button.setAttribute("aria-current", "page");
+        if (button.parentElement.parentElement.scrollWidth > innerWidth) button.scrollIntoView({ inline: "center", block: "nearest" });
+      } else button.removeAttribute("aria-current");
+    }
+    document.title = tab[0].toUpperCase() + tab.slice(1) + " · Workbench";
+  }
+
+  // Called by Gradio when a tab opens, before its handler runs: the first input of every handler is the place.
+  function opened(tab) {
+    const query = new URLSearchParams(location.search);
+    settled = settled || tab === (query.get("tab") || TABS[0]);
+    if (!settled) return place();
+    if ((query.get("tab") || TABS[0]) !== tab) {
+      query.set("tab", tab);
+      scrollTo(0, 0);
+    }
+    setPlace(query.toString());
+    return place();
+  }
+
+  function open(tab) {
+    const button = document.getElementById(`tab-${tab}-button`);
+    if (button) button.click();
+  }
+
+  // What a button or select in our HTML tells the server: its data-… and the named fields beside it.
+  function details(target, root) {
+    const found = {};
+    for (const field of root.querySelectorAll("[name]")) {
+      found[field.name] = field.type === "checkbox" ? field.checked : field.value;
+    }
+    return { ...found, ...target.dataset };
+  }
+
+  function listen(element, trigger) {
+    element.addEventListener("click", (event) => {
+      const target = event.target.closest("[data-act], [data-open], [data-dismiss]");
+      if (!target || !element.contains(target) || target.disabled) return;
+      if (target.dataset.dismiss) target.closest(target.dataset.dismiss).hidden = true;
+      else if (target.dataset.open) open(target.dataset.open);
+      else if (target.tagName !== "SELECT") trigger("click", details(target, element));
+    });
+    element.addEventListener("change", (event) => {
+      const target = event.target.closest("select[data-act]");
+      if (target) trigger("click", details(target, element));
+    });
+  }
+
+  function dark() {
+    return document.body.classList.contains("dark");
+  }
+
+  function setTheme(name) {
+    document.body.classList.toggle("dark", name === "dark");
+    document.documentElement.style.colorScheme = name;
+    dispatchEvent(new Event("wb-theme"));
+    for (const button of document.querySelectorAll("[data-theme-toggle]")) {
+      button.setAttribute("aria-pressed", String(name === "dark"));
+    }
+  }
+
+  function preferredTheme() {
+    const kept = localStorage.getItem("workbench-theme");
+    return kept || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  }
+
+  function toggleTheme() {
+    const name = dark() ? "light" : "dark";
+    localStorage.setItem("workbench-theme", name);
+    setTheme(name);
+  }
+
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme(preferredTheme()));
+
+  // One sound at a time.
+  document.addEventListener("play", (event) => {
+    for (const player of document.querySelectorAll("audio, video")) if (player !== event.target) player.pause();
+  }, true);
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-play]");
+    if (!button) return;
+    const player = document.getElementById(button.dataset.play);
+    if (player.paused) player.play(); else player.pause();
+    if (player.tagName === "VIDEO") { player.controls = true; player.focus(); }
+  });
+  for (const kind of ["play", "pause", "ended"]) {
+    document.addEventListener(kind, (event) => {
+      const button = event.target.id && document.querySelector(`[data-play="${event.target.id}"]`);
+      if (button) button.setAttribute("aria-pressed", String(kind === "play"));
+      if (event.target.tagName === "VIDEO") event.target.controls = kind !== "ended";
+    }, true);
+  }
+
+  // Plots: Python sends lines, the colours come from the tokens, the zoom stays (uirevision).
+  function plot(node, value) {
+    if (!value || !window.Plotly) return;
+    const style = getComputedStyle(document.body);
+    const token = (name) => style.getPropertyValue(name).trim();
+    const colour = (tone) => token(`--series-${tone}`);
+    const traces = value.lines.map((line) => ({
+      name: line.name, x: line.x, y: line.y, type: "scatter",
+      mode: line.markers ? "lines+markers" : "lines",
+      line: { color: colour(line.tone), width: 2, dash: line.tone === "base" ? "dash" : "solid" },
+      marker: { size: 7 }, cliponaxis: false,
+      error_y: line.intervals.length ? {
+        type: "data", symmetric: false, thickness: 1.2, width: 0, color: colour(line.tone),
+        array: line.y.map((y, i) => (line.intervals[i] ? line.intervals[i][1] - y : 0)),
+        arrayminus: line.y.map((y, i) => (line.intervals[i] ? y - line.intervals[i][0] : 0)),
+      } : undefined,
+      hovertemplate: `%{y:.3f} at ${value.x_title} %{x}<extra>${escape(line.name)}</extra>`,
+    }));
+    const labels = value.lines.filter((line) => line.label).map((line) => ({
+      x: value.log_x ? Math.log10(line.x.at(-1)) : line.x.at(-1), y: line.y.at(-1), xanchor: "right", yanchor: "bottom", yshift: 6, xshift: line.intervals.length ? -10 : 0,
+      text: escape(line.label), showarrow: false,
+      font: { color: line.tone === "base" ? token("--ink-2") : colour(line.tone), size: 13 },
+    }));
+    const axis = {
+      gridcolor: token("--line"), zeroline: false, tickfont: { color: token("--ink-2") }, automargin: true, fixedrange: false,
+    };
+    const layout = {
+      uirevision: "keep", autosize: true, height: node.clientHeight || 240, showlegend: false,
+      margin: { l: 44, r: 16, t: 34, b: 40 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: token("--sans"), size: 13, color: token("--ink-2") },
+      hoverlabel: { bgcolor: token("--card"), bordercolor: token("--line-strong"), font: { family: token("--sans"), color: token("--ink") } },
+      xaxis: {
+        ...axis, showgrid: false, title: { text: value.x_title, standoff: 10, font: { size: 13, color: token("--ink-2") } }, type: value.log_x ? "log" : "linear",
+        ...(value.log_x ? { tickvals: [...new Set(value.lines.flatMap((line) => line.x))] } : { rangemode: "tozero" }),
+      },
+      yaxis: { ...axis, rangemode: value.from_zero ? "tozero" : "normal", nticks: 6 },
+      annotations: [
+        { text: escape(value.title), xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "bottom", yshift: 10,
+          xshift: -40, showarrow: false, font: { size: 13, color: token("--ink-2") } },
+        ...labels,
+      ],
+    };
+    node.setAttribute("aria-label", value.says);
+    Plotly.react(node, traces, layout, { displaylogo: false, displayModeBar: false, responsive: true, doubleClick: "reset" });
+  }
+
+  // Plotly reads a little HTML in its texts; names are only names.
+  function escape(text) {
+    return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  }
+
+  return { plot, place, setPlace, markTab, opened, open, listen, details, setTheme, preferredTheme, toggleTheme, dark };
+})();

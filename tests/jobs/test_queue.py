@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from waiting import nothing_left, part, until, until_counting, until_state
+
+from workbench import jobs
+from workbench.jobs.queue import device_of
+
+
+def test_jobs_take_turns_on_the_device_in_the_order_of_their_creation(workspace, begin):
+    first = begin("count", "first", to=12)
+    until_counting(first)
+    second, third = begin("count", "second", to=2), begin("count", "third", to=2)
+    until(lambda: third.status().note == "Waiting for first, second.")
+    assert jobs.watch(second).state == jobs.watch(third).state == "queued"
+    for job in (first, second, third):
+        assert jobs.wait(job, timeout=60).state == "finished"
+    order = (workspace.root / "order.txt").read_text().split("\n")[:-1]
+    assert order == [f"{what} {name}" for name in ("first", "second", "third") for what in ("begin", "end")]
+
+
+def test_a_job_that_waits_stops_at_once_and_holds_nobody_up(workspace, begin):
+    first = begin("count", "first", to=1000)
+    until_counting(first)
+    second, third = begin("count", "second", to=2), begin("count", "third", to=2)
+    until(lambda: "second" in third.status().note)
+    jobs.stop(second)
+    assert until_state(second, "stopped", seconds=5).step == 0
+    jobs.stop(first)
+    assert jobs.wait(third, timeout=30).state == "finished"
+    assert "second" not in (workspace.root / "order.txt").read_text()
+    assert nothing_left(second)
+
+
+def test_a_waiting_job_that_was_killed_does_not_block_those_behind_it(workspace, begin):
+    first = begin("count", "first", to=1000)
+    until_counting(first)
+    second, third = begin("count", "second", to=2), begin("count", "third", to=2)
+    until(lambda: "second" in third.status().note)
+    for process in (part(second, "babysitter"), part(second, "worker")):
+        process.kill()
+    part(first, "worker").kill()
+    assert jobs.wait(third, timeout=30).state == "finished"
+    assert jobs.watch(second).state == "crashed"
+
+
+def test_jobs_on_different_devices_run_side_by_side(workspace, begin):
+    first, second = begin("count", "first", to=1000), begin("count", "second", to=1000, device="cuda:1")
+    until_counting(first)
+    until_counting(second)
+    assert jobs.watch(first).state == "running"
+
+
+def test_the_device_of_a_job_is_fit_for_a_file_name():
+    assert device_of({"spec": {}}) == "default"
+    assert device_of({"spec": {"device": "cuda:1"}}) == "cuda-1"
+    assert device_of({"spec": {"device": "../../etc"}}) == "-etc"

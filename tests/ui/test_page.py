@@ -1,0 +1,87 @@
+"""The page as Gradio holds it: nothing that opens a permanent connection, handlers that tell their errors."""
+
+from __future__ import annotations
+
+import gradio as gr
+import pytest
+
+from workbench.errors import WorkbenchError
+from workbench.ui.page import Page, build_page
+from workbench.ui.place import Place
+from workbench.ui.theme import make_theme
+from workbench.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory: pytest.TempPathFactory) -> gr.Blocks:
+    from workbench.workspace import open_workspace
+
+    return build_page(open_workspace(tmp_path_factory.mktemp("page")))[0]
+
+
+def test_the_page_keeps_no_state_and_draws_no_gradio_plot(blocks: gr.Blocks) -> None:
+    kinds = {type(block).__name__ for block in blocks.blocks.values()}
+    assert not kinds & {"State", "BrowserState", "Plot"}
+    assert blocks.get_config_file()["connect_heartbeat"] is False
+
+
+def test_no_handler_is_offered_as_an_api(blocks: gr.Blocks) -> None:
+    info = blocks.get_api_info()
+    assert info["named_endpoints"] == {}
+    assert info["unnamed_endpoints"] == {}
+
+
+def test_every_button_and_field_has_a_name_for_tests_and_styles(blocks: gr.Blocks) -> None:
+    for block in blocks.blocks.values():
+        if isinstance(block, (gr.Button, gr.Dropdown, gr.Radio, gr.File)) and block.visible is True:
+            assert block.elem_id, f"{type(block).__name__} {getattr(block, 'label', '')!r} has no elem_id"
+
+
+def test_the_theme_takes_its_colours_from_the_tokens() -> None:
+    css = make_theme()._get_theme_css()
+    assert "--body-background-fill: var(--paper)" in css
+    assert "fonts.googleapis" not in css
+
+
+def tell(workspace: Workspace, handler: object) -> dict[str, object]:
+    with gr.Blocks():
+        page = Page(workspace)
+    answer = page._told(handler)("tab=data")  # type: ignore[arg-type]
+    names = {page.message: "message", page.rail: "rail", page.pulse: "pulse", page.place: "place", page.tabs: "tabs"}
+    return {names[key]: value for key, value in answer.items()}
+
+
+def test_an_error_in_words_stays_on_the_page_with_all_its_problems(workspace: Workspace) -> None:
+    def refuse(place: Place) -> None:
+        raise WorkbenchError("Two rows are wrong.", ["Row 1: <b>.", "Row 2: empty."])
+
+    told = str(tell(workspace, refuse)["message"])
+    assert "Two rows are wrong." in told
+    assert "Row 1: &lt;b&gt;." in told
+    assert "Row 2: empty." in told
+
+
+def test_an_unforeseen_error_shows_a_plain_sentence_and_goes_to_the_log(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    def open_drawer(place: Place) -> None:
+        raise RuntimeError("secret detail")
+
+    told = str(tell(workspace, open_drawer)["message"])
+    assert "Something went wrong" in told
+    assert "secret detail" not in told
+    assert "could not open drawer" in caplog.text
+    assert "secret detail" in caplog.text
+
+
+def test_a_handler_that_moves_the_page_changes_the_address_and_the_tab(workspace: Workspace) -> None:
+    with gr.Blocks():
+        page = Page(workspace)
+
+    def leave(place: Place) -> dict[object, object]:
+        return {page.place: place.at(tab="runs", run="one")}
+
+    answer = page._told(leave)("tab=data")
+    assert answer[page.place] == "tab=runs&run=one"
+    assert answer[page.tabs].selected == "runs"
+    assert answer[page.message] == ""

@@ -1,0 +1,47 @@
+"""Numbers and nouns in the page's words."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from workbench.ui import words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "0 s"), (59.6, "1 min"), (432, "7 min 12 s"), (11_100, "3 h 5 min"), (None, "–"), (math.nan, "–")],
+)
+def test_durations_are_said_with_their_two_largest_units(seconds: float | None, said: str) -> None:
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(("count", "said"), [(512, "512 B"), (51.2e9, "51.2 GB"), (999.4e3, "999 kB"), (3e12, "3 TB")])
+def test_sizes_are_decimal(count: float, said: str) -> None:
+    assert words.size(count) == said
+
+
+def test_differences_carry_a_real_minus_sign() -> None:
+    assert words.signed(-0.004) == "−0.004"
+    assert words.interval([-0.001, 0.009]) == "[−0.001, 0.009]"
+
+
+@pytest.mark.parametrize(
+    ("noun", "plural"),
+    [
+        ("query", "queries"),
+        ("photo", "photos"),
+        ("box", "boxes"),
+        ("picture or tune", "pictures or tunes"),
+        ("id_2", "id_2"),
+    ],
+)
+def test_the_users_nouns_get_a_plural(noun: str, plural: str) -> None:
+    assert words.count(2, noun) == f"2 {plural}"
+
+
+def test_directions_and_modalities_are_said_in_words() -> None:
+    assert words.direction("text->image") == "text → picture"
+    assert words.direction("all") == "as uploaded"
+    assert words.modality("text+image") == "text and picture"

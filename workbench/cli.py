@@ -1,0 +1,286 @@
+"""``python -m workbench``: every step of the journey from a terminal or a script.
+
+Long work runs in the same background processes as from the page. Progress goes to stderr; ``--json`` prints one
+object on stdout. Exit codes: 0 done, 1 the work failed (one plain sentence on stderr), 2 wrong usage.
+Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench import jobs
+from workbench.cli_runs import finish, runs
+from workbench.cli_terminal import DebugOption, JsonOption, ProgressLine, WorkspaceOption, answer, do_job, in_words
+from workbench.cli_words import demo_words, evaluation_words, import_words, index_words, search_words
+from workbench.errors import WorkbenchError
+from workbench.workspace import check_name, open_workspace, propose_name
+
+app = typer.Typer(
+    help="Fine-tune multimodal embedding models and rerankers on your own pairs.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(runs, name="runs")
+
+CollectionOption = Annotated[str, typer.Option("--collection", metavar="N", help="The collection's name.")]
+MODEL_HELP = "starter, run:NAME, a folder, or a Hub id."
+ModelOption = Annotated[str, typer.Option("--model", metavar="M", help=MODEL_HELP)]
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="replace")
+    app(prog_name="python -m workbench")
+
+
+@app.command()
+def demo(workspace: WorkspaceOption = None, as_json: JsonOption = False, debug: DebugOption = False) -> None:
+    """The whole journey on the built-in demo."""
+    with in_words(debug):
+        _quiet_libraries(debug)
+        from workbench.demo import run_demo
+
+        line = ProgressLine("demo")
+        try:
+            result = run_demo(open_workspace(workspace), line.step)
+        finally:
+            line.close()
+    answer(result, as_json, demo_words(result))
+
+
+@app.command("import")
+def import_source(
+    source: Annotated[Path, typer.Argument(help="A CSV, TSV, JSONL or Parquet file, a ZIP, or a folder.")],
+    name: Annotated[str, typer.Option(help="The collection's name; else made from the file's.")] = "",
+    query: Annotated[list[str] | None, typer.Option(metavar="COL", help="The column that asks.")] = None,
+    document: Annotated[list[str] | None, typer.Option(metavar="COL", help="The column to be found.")] = None,
+    negative: Annotated[list[str] | None, typer.Option(metavar="COL", help="A column of wrong answers.")] = None,
+    score: Annotated[str | None, typer.Option(metavar="COL", help="The column that says how well they fit.")] = None,
+    seed: Annotated[int, typer.Option(help="Which pairs are held out.")] = 0,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Bring pairs in as a collection. Columns that are not named are recognised by what they hold."""
+    with in_words(debug):
+        opened = open_workspace(workspace)
+        if not source.exists():
+            raise WorkbenchError(f"There is no file or folder “{source}”. Check how it is spelled.")
+        name = check_name(name or propose_name(source.name), "collection")
+        chosen = {"query": query, "document": document, "negative": negative, "score": score}
+        roles = {role: _one_or_many(columns) for role, columns in chosen.items() if columns}
+        spec = {"name": name, "source": str(source.absolute()), "roles": roles or None, "seed": seed}
+        result = do_job(opened, "import", jobs.free_name(opened, f"import-{name}"), spec)
+    answer(result, as_json, import_words(result))
+
+
+@app.command()
+def mine(
+    name: Annotated[str, typer.Argument(metavar="N", help="The collection's name.")],
+    model: ModelOption,
+    per_query: Annotated[int, typer.Option(min=1, max=100, help="How many for each query.")] = 4,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Add wrong answers that look right (hard negatives)."""
+    with in_words(debug):
+        opened = open_workspace(workspace)
+        spec = {"collection": _collection(opened.collection(name)), "model": lasting(model), "per_query": per_query}
+        result = do_job(opened, "mine", jobs.free_name(opened, f"mine-{name}"), spec)
+    words = f"Added {result['mined']:,} hard negatives to “{result['collection']}”, found by {result['model']}."
+    answer(result, as_json, words)
+
+
+@app.command()
+def train(
+    collection: CollectionOption,
+    model: ModelOption = "starter",
+    name: Annotated[str, typer.Option(metavar="R", help="The run's name; else made from the collection's.")] = "",
+    kind: Annotated[str, typer.Option(help="embedder, reranker or late-interaction.")] = "embedder",
+    preset: Annotated[str, typer.Option(help="quick, balanced or best.")] = "balanced",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting; give it again for more.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until the run has ended.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Fine-tune a model in the background. Without --wait it returns at once."""
+    with in_words(debug):
+        from workbench.settings import parse_overrides
+        from workbench.training.run import train_spec
+
+        opened = open_workspace(workspace)
+        name = check_name(name, "run") if name else jobs.free_name(opened, f"{collection}-{preset}")
+        overrides = parse_overrides(settings or [])
+        spec = train_spec(
+            opened, collection=collection, model=lasting(model), kind=kind, preset=preset, overrides=overrides
+        )
+        job = jobs.start(opened, "train", name, spec)
+    finish(opened, job, wait, as_json, debug)
+
+
+@app.command()
+def evaluate(
+    collection: CollectionOption,
+    model: Annotated[list[str], typer.Option("--model", metavar="M", help=f"{MODEL_HELP} Again for more.")],
+    dims: Annotated[str, typer.Option(metavar="256,128", help="Matryoshka dimensions; else those of each model.")] = "",
+    precisions: Annotated[str, typer.Option(help="Of float32, int8, binary, with commas.")] = "float32",
+    name: Annotated[
+        str, typer.Option(metavar="E", help="The evaluation's name; else made from the collection's.")
+    ] = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Score and compare models on held-out pairs."""
+    dimensions = _numbers(dims)
+    with in_words(debug):
+        from workbench.evaluation.evaluate import check_embedders
+
+        opened = open_workspace(workspace)
+        _collection(opened.collection(collection))
+        check_embedders(opened, [lasting(reference) for reference in model])
+        taken = {path.stem for path in opened.evaluations.glob("*.json")}
+        spec = {
+            "collection": collection,
+            "models": [lasting(reference) for reference in model],
+            "dimensions": dimensions or None,
+            "precisions": [part.strip() for part in precisions.split(",") if part.strip()],
+            "name": check_name(name, "evaluation") if name else propose_name(collection, taken),
+        }
+        result = do_job(opened, "evaluate", jobs.free_name(opened, f"evaluate-{spec['name']}"), spec)
+    answer(result, as_json, evaluation_words(result))
+
+
+@app.command()
+def index(
+    name: Annotated[str, typer.Option(metavar="I", help="The index's name.")],
+    model: ModelOption,
+    collection: Annotated[str, typer.Option(metavar="N", help="The collection to index.")] = "",
+    folder: Annotated[Path | None, typer.Option(metavar="DIR", help="Index the files of a folder instead.")] = None,
+    dimension: Annotated[
+        int | None, typer.Option(min=1, help="Matryoshka dimension; else the model's full size.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make a collection or a folder searchable."""
+    if bool(collection) == bool(folder):
+        raise typer.BadParameter("Give either --collection or --folder.")
+    with in_words(debug):
+        opened = open_workspace(workspace)
+        check_name(name, "index")
+        if folder is not None:
+            collection = name
+            documents = {"name": name, "source": str(folder.absolute()), "documents": True}
+            do_job(opened, "import", jobs.free_name(opened, f"import-{name}"), documents)
+        spec: dict[str, Any] = {"name": name, "collection": collection, "model": lasting(model), "dimension": dimension}
+        _collection(opened.collection(collection))
+        result = do_job(opened, "index", jobs.free_name(opened, f"index-{name}"), spec)
+    answer(result, as_json, index_words(result))
+
+
+@app.command()
+def search(
+    index: Annotated[str, typer.Argument(metavar="I", help="The index's name.")],
+    text: Annotated[str | None, typer.Option(help="Search by words; with --image, by both together.")] = None,
+    image: Annotated[Path | None, typer.Option(metavar="FILE", help="Search by a picture.")] = None,
+    audio: Annotated[Path | None, typer.Option(metavar="FILE", help="Search by a sound.")] = None,
+    video: Annotated[Path | None, typer.Option(metavar="FILE", help="Search by a video.")] = None,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many results.")] = 10,
+    dimension: Annotated[int | None, typer.Option(min=1, help="Compare this many dimensions only.")] = None,
+    modality: Annotated[str | None, typer.Option(help="Only text, image, audio or video.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="M", help="The model, if not the index's own.")] = None,
+    reranker: Annotated[str | None, typer.Option(metavar="M", help="Put the first results in order with this.")] = None,
+    rerank_first: Annotated[int, typer.Option(min=1, max=1000, help="How many of the first to rerank.")] = 50,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Search an index by words, a picture, a sound or a video."""
+    files = {"image": image, "audio": audio, "video": video}
+    given = [kind for kind, value in {"text": text, **files}.items() if value is not None]
+    if len(given) != 1 and given != ["text", "image"]:
+        raise typer.BadParameter("Give one of --text, --image, --audio and --video, or --text and --image together.")
+    with in_words(debug):
+        _quiet_libraries(debug)
+        from workbench.collection.store import Item
+        from workbench.index.search import Searcher
+
+        media: dict[str, Any] = {kind: _media(kind, path) for kind, path in files.items() if path is not None}
+        found = Searcher(open_workspace(workspace)).search(
+            index,
+            Item(text=text, **media),
+            model=lasting(model) if model else None,
+            top=top,
+            modality=modality,
+            dimension=dimension,
+            reranker=lasting(reranker) if reranker else None,
+            rerank_first=rerank_first,
+        )
+        result = found.as_json()
+    answer(result, as_json, search_words(result))
+
+
+def lasting(model: str) -> str:
+    """A model reference that means the same from every current directory: folders become absolute."""
+    path = Path(model).expanduser()
+    return str(path.absolute()) if path.is_dir() and model not in ("starter", "starter-reranker") else model
+
+
+def _collection(path: Path) -> str:
+    """Check that a collection is there, before a process is started for it; returns its name."""
+    if not (path / "card.json").exists():
+        raise WorkbenchError(f"There is no collection named “{path.name}”. Import one first.")
+    return path.name
+
+
+def _media(kind: str, path: Path) -> bytes:
+    from workbench.media import check_media
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WorkbenchError(f"The file “{path}” cannot be read: {error.strerror}.") from error
+    try:
+        check_media(kind, data)
+    except WorkbenchError as error:
+        raise WorkbenchError(f"“{path.name}”: {error.message}") from error
+    return data
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        numbers = [0]
+    if any(number < 1 for number in numbers):
+        raise typer.BadParameter(f"“{text}” is no list of dimensions. Write whole numbers with commas: 256,128,64.")
+    return numbers
+
+
+def _one_or_many(columns: list[str] | str) -> list[str] | str:
+    return columns[0] if isinstance(columns, list) and len(columns) == 1 else columns
+
+
+def _quiet_libraries(debug: bool) -> None:
+    """Keep the libraries' own progress bars and advice off the terminal of a command that computes here."""
+    if not debug:
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

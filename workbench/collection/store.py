@@ -1,0 +1,312 @@
+"""A collection on disk: three Arrow tables and a card, as any script can open them with ``datasets``.
+
+    card.json      name, source, labels of the two sides, counts, modalities, split, skipped rows, fingerprint
+    queries/       id, modality, text, image, audio, video, thumbnail, meta     (one row an item)
+    corpus/        the same columns, for the documents
+    judgements/    query, document (ids), score, split, source
+
+Media are kept as the bytes that were uploaded; they are decoded by `media`, never here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.errors import WorkbenchError
+from workbench.workspace import Workspace, new_folder, read_json, write_json
+
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
+
+MODALITIES = ("text", "image", "audio", "video")
+SIDES = ("queries", "corpus")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One query or document: text, a picture, a sound, a video, or several of them. Media are encoded bytes."""
+
+    text: str | None = None
+    image: bytes | None = None
+    audio: bytes | None = None
+    video: bytes | None = None
+    id: str = ""
+    file: str = ""
+    thumbnail: bytes | None = field(default=None, repr=False)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def modality(self) -> str:
+        """`text`, `image`, `audio`, `video`, or several joined by a plus in that order: `text+image`."""
+        return "+".join(kind for kind in MODALITIES if getattr(self, kind) is not None)
+
+    def content_id(self) -> str:
+        """The id of this content: the same bytes and the same text are the same item (64 bits of SHA-256)."""
+        digest = hashlib.sha256()
+        for kind in MODALITIES:
+            value = getattr(self, kind)
+            if value is not None:
+                data = value.encode() if isinstance(value, str) else value
+                digest.update(f"{kind}:{len(data)}:".encode())
+                digest.update(data)
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a collection says of itself. `labels` are the user's words for its sides: "Given caption, find photo"."""
+
+    name: str
+    labels: dict[str, str] = field(default_factory=lambda: {"query": "query", "document": "document"})
+    source: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    modalities: dict[str, list[str]] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+    fingerprint: str = ""
+    created: float = 0.0
+    schema: int = 1
+
+
+class Collection:
+    """A collection opened for reading. Its tables are memory-mapped: opening costs nothing, however large."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            card = read_json(path / "card.json")
+        except ValueError:
+            card = {}
+        if card is None:
+            raise WorkbenchError(f"There is no collection named “{path.name}”. Import one first.")
+        if not isinstance(card, dict) or "name" not in card:
+            raise WorkbenchError(
+                f"The collection “{path.name}” is damaged: its card.json cannot be read. Delete that folder of the "
+                "workspace, and import it again."
+            )
+        self.card = Card(**{key: card[key] for key in Card.__dataclass_fields__ if key in card})
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def fingerprint(self) -> str:
+        return self.card.fingerprint
+
+    @cached_property
+    def queries(self) -> Dataset:
+        return _load(self.path / "queries")
+
+    @cached_property
+    def corpus(self) -> Dataset:
+        return _load(self.path / "corpus")
+
+    @cached_property
+    def judgements(self) -> Dataset:
+        return _load(self.path / "judgements")
+
+    def side(self, side: str) -> Dataset:
+        """The table of one side, `queries` or `corpus`."""
+        if side not in SIDES:
+            raise ValueError(f"side must be one of {SIDES}, not {side!r}")
+        return self.queries if side == "queries" else self.corpus
+
+    def item(self, side: str, row: int) -> Item:
+        """The item in row `row` of a side, with its media as bytes."""
+        return item_from_row(self.side(side)[int(row)])
+
+    def items(self, side: str, rows: Iterable[int]) -> list[Item]:
+        return [self.item(side, row) for row in rows]
+
+    @cached_property
+    def query_rows(self) -> dict[str, int]:
+        """Row number by id."""
+        return {identifier: row for row, identifier in enumerate(self.queries["id"][:])}
+
+    @cached_property
+    def document_rows(self) -> dict[str, int]:
+        return {identifier: row for row, identifier in enumerate(self.corpus["id"][:])}
+
+    @cached_property
+    def query_modalities(self) -> np.ndarray:
+        """The modality of each query, an array of str."""
+        return np.array(self.queries["modality"][:], dtype=object)
+
+    @cached_property
+    def document_modalities(self) -> np.ndarray:
+        return np.array(self.corpus["modality"][:], dtype=object)
+
+    def judged(self, split: str | None = None) -> Judged:
+        """The judgements of one split (or all) as row numbers of the two sides."""
+        # A column is read whole by [:]; iterating over it reads row by row and takes twenty times as long.
+        table = self.judgements.with_format(None)[:]
+        queries = np.fromiter((self.query_rows[q] for q in table["query"]), dtype=np.int64, count=len(table["query"]))
+        documents = np.fromiter(
+            (self.document_rows[d] for d in table["document"]), dtype=np.int64, count=len(table["query"])
+        )
+        scores = np.array(table["score"], dtype=np.float32)
+        sources = np.array(table["source"], dtype=object)
+        keep = np.ones(len(table["query"]), bool) if split is None else np.array(table["split"], dtype=object) == split
+        return Judged(queries[keep], documents[keep], scores[keep], sources[keep])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Judgements as parallel arrays: row in queries, row in corpus, score, source."""
+
+    queries: np.ndarray
+    documents: np.ndarray
+    scores: np.ndarray
+    sources: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+
+def item_from_row(row: dict[str, Any]) -> Item:
+    """An `Item` from a row of the queries or corpus table."""
+    media = {kind: (row[kind] or {}).get("bytes") for kind in ("image", "audio", "video")}
+    files = [(row[kind] or {}).get("path") for kind in ("image", "audio", "video")]
+    return Item(
+        text=row["text"],
+        id=row["id"],
+        file=next((file for file in files if file), ""),
+        thumbnail=row["thumbnail"],
+        meta=json.loads(row["meta"] or "{}"),
+        **media,
+    )
+
+
+def row_from_item(item: Item) -> dict[str, Any]:
+    """The row that `item_from_row` reads back. The id is made from the content where the item has none."""
+
+    def stored(data: bytes | None) -> dict[str, Any] | None:
+        return None if data is None else {"bytes": data, "path": item.file or None}
+
+    return {
+        "id": item.id or item.content_id(),
+        "modality": item.modality,
+        "text": item.text,
+        "image": stored(item.image),
+        "audio": stored(item.audio),
+        "video": stored(item.video),
+        "thumbnail": item.thumbnail,
+        "meta": json.dumps(item.meta, ensure_ascii=False) if item.meta else None,
+    }
+
+
+def item_features() -> Features:
+    """The columns of queries/ and corpus/: media as Image/Audio/Video features, so that a script sees what they are."""
+    from datasets import Audio, Features, Image, Value, Video
+
+    return Features(
+        {
+            "id": Value("string"),
+            "modality": Value("string"),
+            "text": Value("string"),
+            "image": Image(decode=False),
+            "audio": Audio(decode=False),
+            "video": Video(decode=False),
+            "thumbnail": Value("binary"),
+            "meta": Value("string"),
+        }
+    )
+
+
+def judgement_features() -> Features:
+    from datasets import Features, Value
+
+    return Features(
+        {
+            "query": Value("string"),
+            "document": Value("string"),
+            "score": Value("float32"),
+            "split": Value("string"),
+            "source": Value("string"),
+        }
+    )
+
+
+def fingerprint_tables(
+    query_ids: Sequence[str], document_ids: Sequence[str], judgements: Iterable[tuple[str, str, float, str]]
+) -> str:
+    """The fingerprint of a collection: changes with any item, judgement, score or split. Order does not matter."""
+    digest = hashlib.sha256()
+    for part in (sorted(query_ids), sorted(document_ids)):
+        digest.update("\n".join(part).encode() + b"\0")
+    for line in sorted(f"{q}\t{d}\t{score:.6g}\t{split}" for q, d, score, split in judgements):
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()[:16]
+
+
+def open_collection(workspace: Workspace, name: str) -> Collection:
+    """Open a collection by name. Raises WorkbenchError if there is none."""
+    return Collection(workspace.collection(name))
+
+
+def list_collections(workspace: Workspace) -> list[Card]:
+    """The cards of all complete collections, the newest first; one whose card is damaged is left out."""
+    cards = []
+    for path in workspace.collections.iterdir():
+        if not path.name.startswith("."):
+            with suppress(WorkbenchError):
+                cards.append(Collection(path).card)
+    return sorted(cards, key=lambda card: -card.created)
+
+
+def remove_collection(workspace: Workspace, name: str) -> None:
+    """Delete a collection. Runs, indexes and evaluations made from it stay."""
+    path = workspace.collection(name)
+    if not path.exists():
+        raise WorkbenchError(f"There is no collection named “{name}”.")
+    shutil.rmtree(path)
+
+
+def save_card(path: Path, card: Card) -> None:
+    write_json(path / "card.json", asdict(card))
+
+
+def replace_judgements(collection: Collection, rows: dict[str, list[Any]]) -> None:
+    """Write a new judgements table in place of the old one, and the card's counts and fingerprint with it."""
+    from datasets import Dataset
+
+    table = Dataset.from_dict(rows, features=judgement_features())
+    fingerprint = fingerprint_tables(
+        collection.queries["id"],
+        collection.corpus["id"],
+        zip(rows["query"], rows["document"], rows["score"], rows["split"], strict=True),
+    )
+    counts = {**collection.card.counts, **count_judgements(rows["split"])}
+    old = collection.path / ".judgements.old"
+    with new_folder(collection.path / ".judgements.new") as folder:
+        table.save_to_disk(str(folder))
+    shutil.rmtree(old, ignore_errors=True)
+    (collection.path / "judgements").rename(old)
+    (collection.path / ".judgements.new").rename(collection.path / "judgements")
+    shutil.rmtree(old)
+    save_card(collection.path, Card(**{**asdict(collection.card), "counts": counts, "fingerprint": fingerprint}))
+
+
+def count_judgements(splits: Iterable[str]) -> dict[str, int]:
+    """How many judgements train and evaluate: {"train": n, "eval": n}."""
+    counts = {"train": 0, "eval": 0}
+    for split in splits:
+        counts[split] += 1
+    return counts
+
+
+def _load(path: Path) -> Dataset:
+    from datasets import load_from_disk
+
+    return load_from_disk(str(path))

@@ -1,0 +1,296 @@
+"""Read the rows of a table, one at a time: CSV, TSV, JSONL and Parquet, whatever their encoding and separator.
+
+Row numbers are those a spreadsheet shows: in a CSV the header is row 1. In JSONL they are lines, in Parquet they
+count from 1.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, BinaryIO
+
+from workbench.collection.archive import Files
+from workbench.errors import WorkbenchError
+from workbench.media_formats import sniff
+
+EXTENSIONS = ("csv", "tsv", "jsonl", "ndjson", "parquet")
+SEPARATORS = (",", ";", "\t", "|")
+SAMPLE_ROWS = 50
+MAX_CELL_CHARACTERS = 1 << 24
+DETECTION_BYTES = 64 << 20
+PARQUET_ROWS_AT_ONCE = 32
+
+
+@dataclass
+class Row:
+    """One row as read. `problem` says, without the row number, why its cells cannot be trusted."""
+
+    number: int
+    cells: dict[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+
+class Table:
+    """One table among `files`. Opening it reads nothing; `columns` reads its head."""
+
+    def __init__(self, files: Files, name: str) -> None:
+        self.files, self.name = files, name
+        self.folder = name.rpartition("/")[0]
+        self.label = name.rpartition("/")[2]
+        self.extension = name.rpartition(".")[2].lower()
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The names of the columns, in order. Raises WorkbenchError if the table is empty or no table at all."""
+        with self.files.open(self.name) as file:
+            head = file.read(4096)
+        if not head.strip():
+            raise WorkbenchError(
+                f"“{self.label}” is empty. Give it a first row of column names and at least one row below."
+            )
+        if self.extension == "parquet":
+            with self._parquet() as table:
+                return [str(name) for name in table.schema_arrow.names]
+        if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1", b"%PDF")) or sniff(head):
+            raise WorkbenchError(
+                f"“{self.label}” is called .{self.extension} and is not such a table. Save it as CSV, then import that."
+            )
+        if self.extension in ("jsonl", "ndjson"):
+            return self._json_columns()
+        return self._head[1]
+
+    def rows(self) -> Iterator[Row]:
+        """All rows in order, skipping blank lines. Raises WorkbenchError where nothing after can be read."""
+        if not self.columns:
+            return
+        reader = {"parquet": self._parquet_rows, "jsonl": self._json_rows, "ndjson": self._json_rows}
+        yield from reader.get(self.extension, self._delimited_rows)()
+
+    def count_rows(self) -> int:
+        """How many rows there are: from the header of Parquet, else by reading the table once."""
+        if self.extension == "parquet":
+            with self._parquet() as table:
+                return int(table.metadata.num_rows)
+        if self.extension in ("jsonl", "ndjson"):
+            with self._text() as text:
+                return sum(1 for line in _lines(text, self.label) if line.strip())
+        return max(0, sum(1 for _, record in self._records() if record) - 1)
+
+    @cached_property
+    def encoding(self) -> str:
+        with self.files.open(self.name) as file:
+            return detect_encoding(file)
+
+    @contextmanager
+    def _text(self) -> Iterator[io.TextIOWrapper]:
+        with io.TextIOWrapper(self.files.open(self.name), encoding=self.encoding, newline="") as text:
+            try:
+                yield text
+            except UnicodeDecodeError as error:
+                raise WorkbenchError(
+                    f"“{self.label}” begins as {self.encoding.upper()} and does not go on so. Save it as UTF-8."
+                ) from error
+
+    # Delimited text
+
+    @cached_property
+    def _head(self) -> tuple[str, list[str]]:
+        """Separator and column names, told from the first records."""
+        with self._text() as text:
+            sample = text.read(1 << 18)
+        declared = re.match(r"sep=(.)\r?\n", sample)
+        if declared:
+            separator, sample = declared[1], sample[declared.end() :]
+        else:
+            separator = detect_separator(sample, prefer="\t" if self.extension == "tsv" else ",")
+        records = (record for record in csv.reader(io.StringIO(sample, newline=""), delimiter=separator) if record)
+        try:
+            return separator, _column_names(next(records, []))
+        except csv.Error as error:
+            raise WorkbenchError(f"“{self.label}” cannot be read: {error}. Save it as CSV again.") from error
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """Row number and cells of every record, the header too; a blank line is an empty list."""
+        csv.field_size_limit(MAX_CELL_CHARACTERS)
+        separator = self._head[0]
+        number = 0
+        with self._text() as text:
+            try:
+                for number, record in enumerate(csv.reader(text, delimiter=separator), start=1):
+                    if number == 1 and re.fullmatch("sep=.?", separator.join(record)):
+                        continue
+                    yield number, record
+            except csv.Error as error:
+                raise WorkbenchError(
+                    f"Row {number + 1} of “{self.label}” cannot be read: {error}. "
+                    "Most often a quote is opened and never closed. Mend that row."
+                ) from error
+
+    def _delimited_rows(self) -> Iterator[Row]:
+        columns = self.columns
+        header_seen = False
+        for number, record in self._records():
+            if not record:
+                continue
+            if not header_seen:
+                header_seen = True
+                continue
+            if any(cell.strip() for cell in record[len(columns) :]):
+                yield Row(
+                    number,
+                    problem=f"there are {len(record)} cells and the table has {len(columns)} columns. "
+                    "Put quotes around a text that holds the separator.",
+                )
+            else:
+                record = record[: len(columns)] + [""] * (len(columns) - len(record))
+                yield Row(number, dict(zip(columns, record, strict=True)))
+
+    # JSON lines
+
+    def _json_columns(self) -> list[str]:
+        columns: dict[str, None] = {}
+        for row, _ in zip(self._json_rows(), range(SAMPLE_ROWS), strict=False):
+            columns |= dict.fromkeys(row.cells)
+        return list(columns)
+
+    def _json_rows(self) -> Iterator[Row]:
+        with self._text() as text:
+            for number, line in enumerate(_lines(text, self.label), start=1):
+                if line.strip():
+                    yield self._json_row(number, line)
+
+    def _json_row(self, number: int, line: str) -> Row:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            if number == 1 and line.lstrip().startswith("["):
+                raise WorkbenchError(
+                    f"“{self.label}” holds one long JSON list. Write one object on each line instead."
+                ) from None
+            return Row(number, problem="the line is not valid JSON. Write one object on each line.")
+        if not isinstance(value, dict):
+            return Row(number, problem="the line is JSON and not an object. Write {“column”: value, …} on each line.")
+        return Row(number, {str(key): cell for key, cell in value.items()})
+
+    # Parquet
+
+    @contextmanager
+    def _parquet(self) -> Iterator[Any]:
+        import pyarrow
+        import pyarrow.parquet
+
+        with ExitStack() as stack:
+            file = stack.enter_context(self.files.open(self.name))
+            if not file.seekable():
+                copy = stack.enter_context(tempfile.TemporaryFile())
+                shutil.copyfileobj(file, copy, 1 << 20)
+                copy.seek(0)
+                file = copy  # type: ignore[assignment]
+            try:
+                table = pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
+            except (pyarrow.ArrowException, OSError, ValueError) as error:
+                raise WorkbenchError(
+                    f"“{self.label}” is no Parquet table, or only part of one. Save or copy it again."
+                ) from error
+            yield table
+
+    def _parquet_rows(self) -> Iterator[Row]:
+        import pyarrow
+
+        number = 0
+        with self._parquet() as table:
+            try:
+                for batch in table.iter_batches(batch_size=PARQUET_ROWS_AT_ONCE, use_threads=False):
+                    for cells in batch.to_pylist():
+                        number += 1
+                        yield Row(number, cells)
+            except (pyarrow.ArrowException, OSError, ValueError) as error:
+                raise WorkbenchError(f"“{self.label}” is damaged after row {number}. Save or copy it again.") from error
+
+
+def detect_encoding(file: BinaryIO) -> str:
+    """The encoding of a text: by its byte order mark, else UTF-16 by its zeros, UTF-8 if it decodes, else Latin-1.
+
+    Windows-1252, which shares all printable characters with Latin-1, is taken where it fits. Looks at the first
+    DETECTION_BYTES.
+    """
+    head = file.read(4096)
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if head.startswith(mark):
+            return name
+    if head[1::2].count(0) > len(head) // 8:
+        return "utf-16-le"
+    if head[0::2].count(0) > len(head) // 8:
+        return "utf-16-be"
+    data, read = head, 0
+    decoders = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8", "cp1252")}
+    while data and decoders and read < DETECTION_BYTES:
+        for name, decoder in list(decoders.items()):
+            try:
+                decoder.decode(data)
+            except UnicodeDecodeError:
+                del decoders[name]
+        read += len(data)
+        data = file.read(1 << 20)
+    return next(iter(decoders), "latin-1")
+
+
+def detect_separator(sample: str, prefer: str = ",") -> str:
+    """The separator under which the header has several cells and most rows have as many; `prefer` if none fits.
+
+    sample: the beginning of a table, its last record possibly cut off.
+    """
+    csv.field_size_limit(MAX_CELL_CHARACTERS)
+    best, best_fit = prefer, (0.0, 0)
+    for separator in (prefer, *(other for other in SEPARATORS if other != prefer)):
+        try:
+            reader = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
+            lengths = [len(record) for record, _ in zip(reader, range(SAMPLE_ROWS), strict=False) if record]
+        except csv.Error:
+            continue
+        if len(lengths) > 2:
+            lengths.pop()
+        if not lengths or lengths[0] < 2:
+            continue
+        # A row that is too long most likely lacks quotes; one that is too short speaks against the separator.
+        worth = sum(1.0 if length == lengths[0] else 0.55 if length > lengths[0] else 0.0 for length in lengths)
+        fit = (worth / len(lengths), lengths[0])
+        if fit[0] > 0.5 and fit > best_fit:
+            best, best_fit = separator, fit
+    return best
+
+
+def _column_names(header: list[str]) -> list[str]:
+    """Names made unique; an empty one becomes “column N”. Empty columns at the end are dropped."""
+    while header and not header[-1].strip():
+        header = header[:-1]
+    names: list[str] = []
+    for number, cell in enumerate(header, start=1):
+        name = base = cell.strip() or f"column {number}"
+        copy = 2
+        while name in names:
+            name, copy = f"{base} ({copy})", copy + 1
+        names.append(name)
+    return names
+
+
+def _lines(text: io.TextIOWrapper, label: str) -> Iterator[str]:
+    limit = 8 * MAX_CELL_CHARACTERS
+    while line := text.readline(limit):
+        if len(line) == limit:
+            raise WorkbenchError(f"“{label}” has a line of more than {limit:,} characters. Write one object a line.")
+        yield line

@@ -1,0 +1,14 @@
+"""Did it help, and which size to ship: rank the held-out part of a collection and say how sure that is.
+
+held_out.py     what is asked of a model: directions, their corpora, what is relevant
+vectors.py      each item encoded once, kept in memory-mapped files under fingerprints
+precision.py    float32, int8 and binary vectors, each scored by a dot product
+ranking.py      the best documents of each query, in blocks, with one tie rule
+measures.py     NDCG@10 and friends of each query, by ``ir_measures``
+statistics.py   intervals and paired comparisons
+scoring.py      all of it for one model
+reranking.py    a reranker behind a first stage
+evaluate.py     all of it for several models, as a job
+results.py      evaluations on disk
+report.py       what a plot and a table need
+"""

@@ -1,0 +1,256 @@
+"""One LanceDB table: its columns, its chunks, its approximate index, and one query against it.
+
+    id, row        of the document in its collection
+    modality, text, file, meta (JSON), thumbnail (WebP bytes)
+    vector         float32, of unit length; the distance is always cosine
+
+The schema's metadata says which model and which collection the vectors come from. Nothing a user wrote ever reaches
+the engine as a filter: a modality must be one of a fixed list, a row is a number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.collection.store import MODALITIES
+from workbench.errors import WorkbenchError
+from workbench.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from lancedb.table import Table
+
+APPROXIMATE_FROM_ROWS = 20_000
+SCAN_ROWS = 4096
+CACHE_BYTES = 1 << 28
+COLUMNS = ("id", "row", "modality", "text", "file", "meta")
+PREFIX = "workbench."
+ALLOWED_MODALITIES = frozenset(
+    "+".join(parts) for count in range(1, 5) for parts in itertools.combinations(MODALITIES, count)
+)
+TABLE_NAME = re.compile(r"(.+)-(\d+)")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the vectors of a table come from, as its schema says. Two tables of equal origin hold equal vectors."""
+
+    collection: str
+    collection_fingerprint: str
+    model: str
+    fingerprint: str
+    dimension: int
+    precision: str = "float32"
+
+    def metadata(self) -> dict[bytes, bytes]:
+        return {f"{PREFIX}{key}".encode(): str(value).encode() for key, value in vars(self).items()}
+
+    @classmethod
+    def read(cls, metadata: Mapping[bytes, bytes] | None) -> Origin | None:
+        """The origin in a schema's metadata, or None if the table is not ours."""
+        texts = {
+            key.decode().removeprefix(PREFIX): value.decode()
+            for key, value in (metadata or {}).items()
+            if key.startswith(PREFIX.encode())
+        }
+        try:
+            return cls(**{**texts, "dimension": int(texts["dimension"])})  # type: ignore[arg-type]
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def same_vectors(self, other: Origin | None) -> bool:
+        """Whether rows of one table may stand in the other: a model may be called by two names."""
+        return other is not None and {**vars(self), "model": ""} == {**vars(other), "model": ""}
+
+
+def connect(workspace: Workspace) -> Any:
+    """The LanceDB database of the workspace, with bounded caches. Thread-safe."""
+    import lancedb
+
+    session = lancedb.Session(index_cache_size_bytes=CACHE_BYTES, metadata_cache_size_bytes=CACHE_BYTES)
+    return lancedb.connect(str(workspace.index), session=session)
+
+
+def schema(dimension: int) -> pa.Schema:
+    """The columns of a table."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("row", pa.int64(), nullable=False),
+            pa.field("modality", pa.string(), nullable=False),
+            pa.field("text", pa.string(), nullable=False),
+            pa.field("file", pa.string(), nullable=False),
+            pa.field("meta", pa.json_()),
+            pa.field("thumbnail", pa.binary()),
+            pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False),
+        ]
+    )
+
+
+def create(database: Any, name: str, origin: Origin) -> Table:
+    """A new empty table."""
+    return database.create_table(name, schema=schema(origin.dimension).with_metadata(origin.metadata()))
+
+
+def rows_to_add(columns: dict[str, Any], vectors: np.ndarray) -> pa.Table:
+    """One chunk as an Arrow table. `columns`: all but the vector, by name; `vectors`: (rows, dimension) float32."""
+    import pyarrow as pa
+
+    fields = schema(vectors.shape[1])
+    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
+    columns = {
+        **columns,
+        "meta": pa.ExtensionArray.from_storage(pa.json_(), pa.array(columns["meta"], pa.string())),
+        "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
+    }
+    arrays = [
+        column if isinstance(column := columns[field.name], pa.Array) else pa.array(column, field.type)
+        for field in fields
+    ]
+    return pa.Table.from_arrays(arrays, schema=fields)
+
+
+def ids_in(table: Table) -> set[str]:
+    """The ids of all rows: what a continued build need not embed again."""
+    return {identifier for batch in scan(table, ["id"]) for identifier in batch["id"].to_pylist()}
+
+
+def scan(table: Table, columns: Sequence[str]) -> Iterator[Any]:
+    """All rows as Arrow record batches of these columns."""
+    yield from table.search().select(list(columns)).to_batches(SCAN_ROWS)
+
+
+def vectors_of(batch: Any, dimension: int) -> np.ndarray:
+    """The vectors of a record batch: (rows, dimension) float32, read-only."""
+    return np.asarray(batch["vector"].flatten()).reshape(-1, dimension)
+
+
+def compact(table: Table) -> None:
+    """Merge the chunks of a finished table, and delete old versions and what a kill left of unfinished ones.
+
+    Only for a table that nobody reads yet.
+    """
+    for index in table.list_indices():
+        table.drop_index(index.name)
+    table.optimize(cleanup_older_than=timedelta(milliseconds=1), delete_unverified=True)
+
+
+def add_vector_index(table: Table, rows: int, dimension: int) -> str:
+    """Build the approximate index that suits the table, and name it: exact (none), IVF_RQ or IVF_FLAT."""
+    if rows < APPROXIMATE_FROM_ROWS:
+        return "exact"
+    from lancedb.index import IvfFlat, IvfRq
+
+    kind = "IVF_FLAT" if dimension % 8 else "IVF_RQ"
+    config = IvfFlat(distance_type="cosine") if dimension % 8 else IvfRq(distance_type="cosine")
+    table.create_index("vector", config=config)
+    return kind
+
+
+def query_table(table: Table, query: np.ndarray, limit: int, columns: Sequence[str] = ("row",)) -> Any:
+    """A LanceDB query for the nearest rows by cosine; of a batch (queries, dimension), each answer has its number."""
+    search: Any = table.search(np.asarray(query, np.float32), vector_column_name="vector", query_type="vector")
+    return search.distance_type("cosine").limit(limit).select([*columns, "_distance"])
+
+
+def nearest(
+    table: Table, query: np.ndarray, limit: int, *, modality: str | None, probes: int, refine: int
+) -> list[dict[str, Any]]:
+    """The nearest rows: `COLUMNS` and `score` (cosine), best first. Without `probes` the search is exact.
+
+    query: (dimension,) float32. Raises ValueError for a modality that is none of the fixed list.
+    """
+    search = query_table(table, query, limit, COLUMNS)
+    if modality is not None:
+        search = search.where(modality_filter(modality), prefilter=True)
+    search = search.nprobes(probes).refine_factor(refine) if probes else search.bypass_vector_index()
+    rows = search.to_arrow().to_pylist()
+    for row in rows:
+        row["score"] = 1.0 - row.pop("_distance")
+    return sorted(rows, key=lambda row: (-row["score"], row["row"]))
+
+
+def rows_at(table: Table, rows: Iterable[int], columns: Sequence[str] = COLUMNS) -> dict[int, dict[str, Any]]:
+    """These columns of the rows with these row numbers, by row number."""
+    numbers = sorted({int(row) for row in rows})
+    if not numbers:
+        return {}
+    chosen = f"row IN ({', '.join(map(str, numbers))})"
+    found = table.search().where(chosen).select(["row", *(c for c in columns if c != "row")]).limit(len(numbers))
+    return {row["row"]: row for row in found.to_arrow().to_pylist()}
+
+
+def modality_filter(modality: str) -> str:
+    """The filter for one modality. Raises ValueError for anything that is none of the fixed list."""
+    if modality not in ALLOWED_MODALITIES:
+        raise ValueError(f"{modality!r} is no modality")
+    return f"modality = '{modality}'"
+
+
+def all_tables(workspace: Workspace) -> list[str]:
+    """The names of all our tables on disk, whole or not. Reads the folder: a torn table is listed too."""
+    names = sorted(path.name.removesuffix(".lance") for path in workspace.index.glob("*.lance"))
+    return [name for name in names if TABLE_NAME.fullmatch(name)]
+
+
+def tables_of(workspace: Workspace, index: str) -> list[str]:
+    """The tables of one index, the oldest first."""
+    named = [(index_and_number(table), table) for table in all_tables(workspace)]
+    return [table for (name, _), table in sorted(named) if name == index]
+
+
+def index_and_number(table: str) -> tuple[str, int]:
+    """`emoji-12` gives ("emoji", 12)."""
+    found = TABLE_NAME.fullmatch(table)
+    if found is None:
+        raise ValueError(f"{table!r} is not the name of a table")
+    return found[1], int(found[2])
+
+
+def table_folder(workspace: Workspace, table: str) -> Path:
+    return workspace.index / f"{table}.lance"
+
+
+def drop_table(workspace: Workspace, table: str) -> None:
+    """Delete a table, torn or whole. Its files are ours alone, so no engine is needed for it."""
+    folder = table_folder(workspace, table)
+    # Without its versions nobody opens it any more, should the deletion itself be cut short.
+    shutil.rmtree(folder / "_versions", ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def bytes_of(workspace: Workspace, table: str) -> int:
+    """Bytes on disk."""
+    return sum(path.stat().st_size for path in table_folder(workspace, table).rglob("*") if path.is_file())
+
+
+def open_or_none(database: Any, table: str) -> tuple[Table, Origin] | None:
+    """A table and its origin, or None if it is torn, not ours, or not there."""
+    try:
+        opened = database.open_table(table)
+        opened.count_rows()
+    except (OSError, RuntimeError, ValueError):
+        return None
+    origin = Origin.read(opened.schema.metadata)
+    return None if origin is None else (opened, origin)
+
+
+def check_rows(table: Table, expected: int) -> None:
+    """Raise WorkbenchError unless the table holds each document exactly once."""
+    rows, different = table.count_rows(), len(ids_in(table))
+    if rows != expected or different != expected:
+        raise WorkbenchError(
+            f"The finished index holds {rows} rows ({different} different) for {expected} documents. "
+            "Remove it and build it again."
+        )

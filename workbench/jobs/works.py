@@ -1,0 +1,54 @@
+"""Which function does which work. A job.json names a work, never a function, so it can never name code to run."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from workbench.errors import WorkbenchError
+from workbench.job_folder import JobFolder
+from workbench.workspace import Workspace
+
+Work = Callable[[Workspace, JobFolder], dict[str, Any]]
+
+WORKS = {
+    "train": "workbench.training.run:run_training",
+    "evaluate": "workbench.evaluation.evaluate:run_evaluation",
+    "index": "workbench.index.build:run_index",
+    "import": "workbench.collection.importing:run_import",
+    "mine": "workbench.training.negatives:run_mining",
+}
+# These never compute on a device, so they start at once beside a running job.
+WORKS_WITHOUT_DEVICE = frozenset({"import"})
+
+
+def check_work(work: str, works_module: str | None = None) -> str:
+    """Return `work` if it is known, else raise WorkbenchError naming those that are."""
+    known = _works(works_module)
+    if work not in known:
+        raise WorkbenchError(f"There is no work called “{str(work)[:80]}”. Known: {', '.join(known)}.")
+    return work
+
+
+def uses_device(work: str) -> bool:
+    """Whether this work waits for the device, so that two of its kind never compute at the same time."""
+    return work not in WORKS_WITHOUT_DEVICE
+
+
+def load_work(work: str, works_module: str | None = None) -> Work:
+    """Import the function that does `work`. Raises WorkbenchError if the work is unknown.
+
+    `works_module` names a module with a WORKS of its own, for tests. It arrives from the starting process's
+    arguments alone and is stored nowhere, so no file in the workspace can set it.
+    """
+    check_work(work, works_module)
+    module, _, function = _works(works_module)[work].partition(":")
+    found: Work = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _works(works_module: str | None) -> dict[str, str]:
+    if works_module is None:
+        return WORKS
+    return {**WORKS, **importlib.import_module(works_module).WORKS}

@@ -1,0 +1,106 @@
+"""The models that the workbench recommends, as data, and what can be said of any model without loading it.
+
+Figures in catalogue.json are those of the models' own cards.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import WorkbenchError
+from workbench.models.source import find, kind_of, run_model_folder
+from workbench.workspace import Workspace, read_json
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """One model. `dimension` is None for rerankers; `packages` are needed beyond requirements.txt."""
+
+    reference: str
+    kind: str
+    modalities: list[str]
+    dimension: int | None
+    parameters: int
+    licence: str
+    words: str
+    prompts: dict[str, str] = field(default_factory=dict)
+    packages: list[str] = field(default_factory=list)
+
+
+@cache
+def entries() -> tuple[CatalogueEntry, ...]:
+    """All models of the catalogue, the starters first."""
+    rows = json.loads(Path(__file__).with_name("catalogue.json").read_text(encoding="utf-8"))
+    return tuple(CatalogueEntry(**row) for row in rows)
+
+
+def entry(reference: str) -> CatalogueEntry | None:
+    """The catalogue's entry of a reference, or None."""
+    return next((one for one in entries() if one.reference == reference), None)
+
+
+def describe(workspace: Workspace, reference: str) -> dict[str, Any]:
+    """What is known of a model without loading its weights or asking the network.
+
+    {"reference", "kind", "modalities", "dimension", "parameters", "licence", "words", "prompts", "packages"}, unknown
+    values being None or empty. Raises WorkbenchError for a reference that can be none.
+    """
+    known = entry(reference)
+    if known is not None:
+        return asdict(known)
+    about: dict[str, Any] = {
+        "reference": reference,
+        "kind": "embedder",
+        "modalities": [],
+        "dimension": None,
+        "parameters": None,
+        "licence": "",
+        "words": "",
+        "prompts": {},
+        "packages": [],
+    }
+    if reference.startswith("run:"):
+        name = reference.removeprefix("run:")
+        folder = run_model_folder(workspace, name)
+        job = read_json(workspace.run(name) / "job.json")
+        base = describe_base(workspace, job["spec"]["model"])
+        about |= {key: base.get(key) for key in ("modalities", "dimension", "licence")}
+        about["words"] = f"Fine-tuned from {job['spec']['model']} on {job['spec']['collection']}."
+    elif Path(reference).expanduser().is_dir():
+        folder = Path(reference).expanduser()
+        find(workspace, reference)
+    elif "/" in reference:
+        return about
+    else:
+        find(workspace, reference)
+        raise WorkbenchError(f"There is no model “{reference}”.")
+    return about | {"kind": kind_of(folder), "parameters": count_parameters(folder)}
+
+
+def describe_base(workspace: Workspace, reference: str) -> dict[str, Any]:
+    """As `describe`, but of a model that may be gone by now: then nothing is known of it."""
+    try:
+        return describe(workspace, reference)
+    except WorkbenchError:
+        return {}
+
+
+def count_parameters(folder: Path) -> int:
+    """The parameters in a folder's safetensors files, read from their headers alone."""
+    total = 0
+    for path in folder.rglob("*.safetensors"):
+        with open(path, "rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(length))
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                count = 1
+                for size in tensor["shape"]:
+                    count *= size
+                total += count
+    return total

@@ -1,0 +1,139 @@
+"""Load a model by its reference, whatever it is, or say in words why it cannot be loaded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from workbench.errors import WorkbenchError
+from workbench.models.embedder import Embedder
+from workbench.models.reranker import Reranker
+from workbench.models.source import ModelSource, find, fingerprint_folder
+from workbench.models.starter import starter_folder
+from workbench.workspace import Workspace
+
+# Weights that are made anew on purpose, or that no vector depends on.
+HARMLESS_MISSING = ("pooler", "lm_head", "classifier", "score", "position_ids", "cls.", "logit_scale")
+
+
+def load_embedder(
+    workspace: Workspace, reference: str, *, trust_remote_code: bool = False, device: str | None = None
+) -> Embedder:
+    """The embedder behind `starter`, `run:NAME`, a folder or a Hub id, on the best device at hand.
+
+    Raises WorkbenchError if there is none, it is a reranker, or a package, the network or a permission is missing.
+    """
+    from sentence_transformers import SentenceTransformer
+
+    source = find(workspace, reference, trust_remote_code=trust_remote_code)
+    if source.kind != "embedder":
+        raise WorkbenchError(
+            f"“{reference}” is a {source.kind} model, which compares pairs and makes no vectors to search by. "
+            "Choose an embedder here, and this one as the reranker."
+        )
+    folder = source.folder or starter_folder()
+    with loading_in_words(reference):
+        model = SentenceTransformer(str(folder), **_arguments(trust_remote_code or source.trusted, device))
+    return Embedder(model, reference, fingerprint_folder(folder))
+
+
+def load_reranker(
+    workspace: Workspace, reference: str, *, trust_remote_code: bool = False, device: str | None = None
+) -> Reranker:
+    """The cross-encoder or late-interaction model behind a reference.
+
+    An embedder is refused: it has nothing to add to its own ranking. Raises WorkbenchError as `load_embedder` does.
+    """
+    from sentence_transformers import CrossEncoder, MultiVectorEncoder
+
+    source = find(workspace, reference, trust_remote_code=trust_remote_code)
+    if source.kind == "embedder":
+        raise WorkbenchError(
+            f"“{reference}” is an embedder and cannot rerank. Choose starter-reranker, or a run of the kind "
+            "reranker or late-interaction."
+        )
+    if source.folder is None:
+        from workbench.models.starter import build_starter_reranker
+
+        return Reranker(build_starter_reranker(device or best_device()), reference, _starter_fingerprint(source))
+    model_class = CrossEncoder if source.kind == "reranker" else MultiVectorEncoder
+    with loading_in_words(reference):
+        model = model_class(str(source.folder), **_arguments(trust_remote_code or source.trusted, device))
+    return Reranker(model, reference, fingerprint_folder(source.folder))
+
+
+def best_device() -> str:
+    """`cuda`, `mps` or `cpu`, the first that is there."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _arguments(trust_remote_code: bool, device: str | None) -> dict[str, Any]:
+    return {
+        "device": device or best_device(),
+        "trust_remote_code": trust_remote_code,
+        "model_kwargs": {"use_safetensors": True},
+    }
+
+
+def _starter_fingerprint(source: ModelSource) -> str:
+    return f"{source.reference}-{fingerprint_folder(starter_folder())}"
+
+
+@contextmanager
+def loading_in_words(reference: str) -> Iterator[None]:
+    """Turn the libraries' loading errors into a sentence with a remedy, and refuse half-initialised models."""
+    report = _LoadReport()
+    logging.getLogger("sentence_transformers.base.modules.router").addFilter(_is_worth_telling)
+    logger = logging.getLogger("transformers.modeling_utils")
+    logger.addHandler(report)
+    try:
+        yield
+    except ImportError as error:
+        raise WorkbenchError(
+            f"“{reference}” needs a package that is not installed: {str(error).splitlines()[0]} "
+            "For vision-language models type: pip install -r requirements-gpu.txt"
+        ) from error
+    except AttributeError as error:
+        if "VIDEO_PROCESSOR_MAPPING" in str(error) or "_extra_content" in str(error):
+            raise WorkbenchError(
+                f"“{reference}” needs torchvision, which is not installed. Type: pip install -r requirements-gpu.txt"
+            ) from error
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise WorkbenchError(
+            f"“{reference}” cannot be loaded: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
+        ) from error
+    finally:
+        logger.removeHandler(report)
+    missing = report.missing()
+    if missing:
+        raise WorkbenchError(
+            f"“{reference}” lacks weights that matter ({', '.join(missing[:3])}), so it would answer at random. "
+            "Choose a checkpoint made for this use."
+        )
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """False for the note that a model's towers take inputs of different lengths, which is as it should be."""
+    return not record.getMessage().startswith("Different max_seq_lengths detected")
+
+
+class _LoadReport(logging.Handler):
+    """Collects what Transformers says about weights that were not in the checkpoint."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.extend(record.getMessage().splitlines())
+
+    def missing(self) -> list[str]:
+        names = [line.split("|")[0].strip() for line in self.lines if "MISSING" in line and "|" in line]
+        return [name for name in names if name and not any(part in name for part in HARMLESS_MISSING)]

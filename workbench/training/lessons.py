@@ -1,0 +1,119 @@
+"""What a cross-encoder learns from: right pairs and wrong ones, in an order from easy to hard.
+
+A cross-encoder that starts with the wrong documents that look right learns nothing at all: its loss stays at the base
+rate. So the first half of the lessons has wrong documents drawn at random, and the second half mixes in those that the
+first stage ranks high. A collection that brings its own wrong answers (score 0) has them in both halves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.collection.mining import hard_negatives
+from workbench.collection.store import Collection
+from workbench.models import Embedder, LazyItems, truncate
+from workbench.settings import TrainSettings
+from workbench.training.pairs import Pairs, known_wrong, rows_by_query
+
+NOTHING = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Pairs in the order of learning: rows of the two sides, and 1.0 for right or 0.0 for wrong."""
+
+    queries: np.ndarray
+    documents: np.ndarray
+    labels: np.ndarray
+
+
+def lessons(
+    collection: Collection,
+    pairs: list[Pairs],
+    first_stage: Embedder,
+    settings: TrainSettings,
+    dimension: int | None = None,
+) -> Lessons:
+    """The lessons of a whole run: its passes over the right pairs, each with fresh wrong ones.
+
+    first_stage: the embedder whose confusions are mined, at `dimension` if one is given.
+    """
+    judged = collection.judged("train")
+    right = judged.scores > 0
+    queries = np.concatenate([one.queries for one in pairs])
+    documents = np.concatenate([one.documents for one in pairs])
+    known_right = rows_by_query(judged.queries[right], judged.documents[right])
+    told_wrong = known_wrong(collection)
+    # Only documents of the train split: the held-out ones must stay unseen, as wrong answers too.
+    pool = np.unique(judged.documents)
+    kinds = collection.document_modalities[pool]
+    pools = {kind: pool[kinds == kind] for kind in dict.fromkeys(kinds)}
+    mined = mined_negatives(collection, first_stage, dimension) if settings.epochs > 0.5 else {}
+    generator = np.random.default_rng([settings.seed, 7])
+    passes = max(1, int(np.ceil(settings.epochs)))
+    parts = []
+    for number in range(passes):
+        hard = number >= passes / 2 or passes == 1
+        order = generator.permutation(len(queries))
+        if number == passes - 1:
+            order = order[: max(1, int(len(order) * (settings.epochs - number)))]
+        start = 0.5 if passes == 1 else 0.0
+        for place, position in enumerate(order.tolist()):
+            sources = [told_wrong]
+            if hard and place >= start * len(order):
+                sources.append(mined)
+            query, document = int(queries[position]), int(documents[position])
+            same_kind = pools[collection.document_modalities[document]]
+            candidates = [known.get(query, NOTHING) for known in sources]
+            candidates = [known[np.isin(known, same_kind)] for known in candidates]
+            wrong = _wrong_documents(candidates, settings.negatives_per_query, generator)
+            wrong += _random_documents(
+                same_kind, known_right[query], settings.negatives_per_query - len(wrong), generator
+            )
+            rows = [(query, document, 1.0), *((query, other, 0.0) for other in wrong)]
+            parts.append(np.array(rows)[generator.permutation(len(rows))])
+    every = np.concatenate(parts)
+    return Lessons(every[:, 0].astype(np.int64), every[:, 1].astype(np.int64), every[:, 2].astype(np.float32))
+
+
+def mined_negatives(
+    collection: Collection, embedder: Embedder, dimension: int | None = None, count: int = 8
+) -> dict[int, np.ndarray]:
+    """Wrong documents that `embedder` ranks high, by query row: mined over the train split's documents."""
+    judged = collection.judged("train")
+    relevant = judged.scores > 0
+    query_rows = np.unique(judged.queries[relevant])
+    document_rows = np.unique(judged.documents)
+    query_vectors = embedder.encode_queries(LazyItems(collection, "queries", query_rows))
+    document_vectors = embedder.encode_documents(LazyItems(collection, "corpus", document_rows))
+    if dimension is not None:
+        query_vectors, document_vectors = truncate(query_vectors, dimension), truncate(document_vectors, dimension)
+    right = rows_by_query(judged.queries[relevant], judged.documents[relevant])
+    found: dict[int, list[np.ndarray]] = {}
+    kinds = collection.document_modalities[document_rows]
+    # One modality at a time: a model ranks tunes and pictures apart, and each right document needs rivals of its kind.
+    for kind in dict.fromkeys(kinds):
+        places = np.flatnonzero(kinds == kind)
+        positives = [np.flatnonzero(np.isin(document_rows[places], right[int(row)])) for row in query_rows]
+        wrong = hard_negatives(query_vectors, document_vectors[places], positives, count=count)
+        for row, chosen in zip(query_rows.tolist(), wrong, strict=True):
+            found.setdefault(row, []).append(document_rows[places[chosen]])
+    return {row: np.concatenate(parts) for row, parts in found.items() if sum(map(len, parts))}
+
+
+def _wrong_documents(sources: list[np.ndarray], wanted: int, generator: np.random.Generator) -> list[int]:
+    """Wrong documents from the sources, in turn, leaving a place for a random one where more than one is wanted."""
+    wrong: list[int] = []
+    for candidates in sources:
+        take = min(len(candidates), max(1, wanted - 1) - len(wrong))
+        if take > 0:
+            wrong.extend(generator.choice(candidates, size=take, replace=False).tolist())
+    return wrong
+
+
+def _random_documents(pool: np.ndarray, right: np.ndarray, wanted: int, generator: np.random.Generator) -> list[int]:
+    """Up to `wanted` documents of the pool that are not known to be right."""
+    drawn = generator.choice(pool, size=min(len(pool), wanted + len(right)), replace=False)
+    return [int(document) for document in drawn if document not in right][:wanted]

@@ -1,0 +1,188 @@
+"""Training pairs of a collection as the library's trainers take them: row numbers, decoded when a batch needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.collection.store import Collection, Item
+from workbench.errors import WorkbenchError
+from workbench.models.items import InputForm, model_input, video_frames
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+CACHE_BYTES = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Relevant pairs of one query modality and one document modality: rows of the two sides, in parallel.
+
+    negatives: a document that is wrong for the query, for each pair, or None where pairs are all there is.
+    """
+
+    name: str
+    queries: np.ndarray
+    documents: np.ndarray
+    negatives: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+
+def training_pairs(collection: Collection) -> list[Pairs]:
+    """The relevant train judgements, one `Pairs` for each pair of modalities, the largest first.
+
+    Raises WorkbenchError if there is nothing to learn from.
+    """
+    judged = collection.judged("train")
+    relevant = judged.scores > 0
+    queries, documents = judged.queries[relevant], judged.documents[relevant]
+    if len(queries) < 2:
+        raise too_few_pairs(collection.name, len(queries))
+    kinds = np.array(
+        [
+            f"{q}->{d}"
+            for q, d in zip(
+                collection.query_modalities[queries], collection.document_modalities[documents], strict=True
+            )
+        ],
+        dtype=object,
+    )
+    found = [Pairs(str(kind), queries[kinds == kind], documents[kinds == kind]) for kind in dict.fromkeys(kinds)]
+    found = [pairs for pairs in found if len(pairs) >= 2]
+    if not found:  # two pairs that are of different kinds
+        raise too_few_pairs(collection.name, 1)
+    return sorted(found, key=len, reverse=True)
+
+
+def too_few_pairs(collection: str, count: int) -> WorkbenchError:
+    """The error that says that a collection has next to nothing to train on."""
+    pairs = "no pairs" if count == 0 else "one pair"
+    return WorkbenchError(
+        f"The collection “{collection}” has {pairs} to train on, and a run needs at least 2. Import more rows."
+    )
+
+
+def with_negatives(
+    collection: Collection, pairs: Pairs, wrong: dict[int, np.ndarray], seed: int, copies: int = 1
+) -> Pairs:
+    """The pairs with a wrong document each, `copies` times over with another one each time.
+
+    wrong: the known wrong documents by query row. A query that has none gets a document of another query, which
+    teaches little and harms nothing.
+    """
+    generator = np.random.default_rng([seed, 11])
+    right: dict[int, set[int]] = {}
+    for query, document in zip(pairs.queries.tolist(), pairs.documents.tolist(), strict=True):
+        right.setdefault(query, set()).add(document)
+    kinds, count = collection.document_modalities, len(np.unique(pairs.documents))
+    kind = kinds[pairs.documents[0]]
+    # A query for which every document is right has nothing to learn from, and no draw for it would ever end.
+    kept = np.array([len(right[query]) < count for query in pairs.queries.tolist()], bool)
+    chosen = []
+    for query in np.tile(pairs.queries[kept], copies).tolist():
+        known = [row for row in wrong.get(query, ()) if kinds[row] == kind and row not in right[query]]
+        while not known:
+            drawn = int(generator.choice(pairs.documents))
+            known = [drawn] if drawn not in right[query] else []
+        chosen.append(int(known[generator.integers(len(known))]))
+    queries, documents = np.tile(pairs.queries[kept], copies), np.tile(pairs.documents[kept], copies)
+    return Pairs(pairs.name, queries, documents, np.array(chosen, np.int64))
+
+
+def known_wrong(collection: Collection) -> dict[int, np.ndarray]:
+    """The documents that the train judgements call wrong (score 0), by query row."""
+    judged = collection.judged("train")
+    return rows_by_query(judged.queries[judged.scores <= 0], judged.documents[judged.scores <= 0])
+
+
+def rows_by_query(queries: np.ndarray, documents: np.ndarray) -> dict[int, np.ndarray]:
+    """The documents of each query, from two parallel arrays of rows."""
+    if not len(queries):
+        return {}
+    order = np.argsort(queries, kind="stable")
+    rows, starts = np.unique(queries[order], return_index=True)
+    return {int(row): part for row, part in zip(rows, np.split(documents[order], starts[1:]), strict=True)}
+
+
+def pair_dataset(
+    collection: Collection, columns: dict[str, tuple[str, np.ndarray]], form: InputForm, **extra: Any
+) -> Dataset:
+    """A dataset of row numbers whose rows are decoded when they are read.
+
+    columns: name of the model's input -> (side, rows). The order of the columns is the order the loss sees.
+    form: how the model wants its inputs. extra: further columns, passed through as they are (`label`).
+    """
+    from datasets import Dataset
+
+    data = {name: rows.tolist() for name, (_, rows) in columns.items()} | extra
+    dataset = Dataset.from_dict(data)
+    dataset.set_transform(Decoder(collection.path, {name: side for name, (side, _) in columns.items()}, form))
+    return dataset
+
+
+class Decoder:
+    """Turns a batch of row numbers into model inputs. Small decoded items are kept, so later passes cost nothing.
+
+    It travels to loader processes, where it opens the collection anew.
+    """
+
+    def __init__(self, path: Path, sides: dict[str, str], form: InputForm) -> None:
+        self.path = path
+        self.sides = sides
+        self.form = form
+        self._collection: Collection | None = None
+        self._kept: dict[tuple[str, int], Any] = {}
+        self._kept_bytes = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "sides": self.sides, "form": self.form}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["path"], state["sides"], state["form"])  # type: ignore[misc]
+
+    def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        return {
+            name: [self._decode(self.sides[name], row) for row in values] if name in self.sides else values
+            for name, values in batch.items()
+        }
+
+    def _decode(self, side: str, row: int) -> Any:
+        key = (side, row)
+        if key not in self._kept:
+            if self._collection is None:
+                self._collection = Collection(self.path)
+            item = self._collection.item(side, row)
+            value = training_input(item, self.form)
+            size = decoded_bytes(value)
+            if self._kept_bytes + size > CACHE_BYTES:
+                return value
+            self._kept[key] = value
+            self._kept_bytes += size
+        return self._kept[key]
+
+
+def training_input(item: Item, form: InputForm) -> Any:
+    """One item as the trainer takes it. A video is learnt from its middle frame."""
+    if item.modality == "video":
+        frames = video_frames(item)
+        return frames[len(frames) // 2]
+    return model_input(item, form)
+
+
+def decoded_bytes(value: Any) -> int:
+    """About how much memory a decoded input takes."""
+    if isinstance(value, dict):
+        return sum(decoded_bytes(part) for part in value.values())
+    if isinstance(value, list):
+        return sum(decoded_bytes(part) for part in value)
+    if hasattr(value, "nbytes"):
+        return int(value.nbytes)
+    if hasattr(value, "size") and isinstance(value.size, tuple):
+        return int(value.size[0]) * int(value.size[1]) * 3
+    return 200

@@ -1,0 +1,50 @@
+"""Presets: settings that fit a collection's size, a model and a device, for somebody who wants to choose none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.errors import WorkbenchError
+from workbench.settings import PRESETS, Kind, TrainSettings, check_settings
+
+SMALL_MODEL_PARAMETERS = 10_000_000
+# Steps that a run takes at least and at most, by preset: a small collection is passed over more often.
+STEPS = {"quick": (150, 400), "balanced": (400, 2_000), "best": (1_000, 10_000)}
+EPOCHS = {"quick": 1.0, "balanced": 3.0, "best": 8.0}
+# A second stage must tell near misses apart, each time another one: it wants more passes, and its steps are cheaper.
+SECOND_STAGE_FACTOR = 4
+
+
+def preset_settings(
+    preset: str, kind: Kind, pairs: int, parameters: int, overrides: dict[str, Any] | None = None
+) -> TrainSettings:
+    """The settings of a preset.
+
+    pairs: training pairs of the collection; parameters: of the model, 0 if unknown; overrides: what the user set.
+    Raises WorkbenchError for an unknown preset or setting.
+    """
+    if preset not in PRESETS:
+        raise WorkbenchError(f"There is no preset “{preset}”. Choose {', '.join(PRESETS)}.")
+    small = 0 < parameters < SMALL_MODEL_PARAMETERS
+    batch = 32 if kind == "late-interaction" else 128 if small else 64
+    batch = max(2, min(batch, pairs // 4))
+    least, most = STEPS[preset]
+    more = 1 if kind == "embedder" else SECOND_STAGE_FACTOR
+    steps = min(max(EPOCHS[preset] * more * pairs / batch, least), most * more)
+    values: dict[str, Any] = {
+        "batch_size": batch,
+        "epochs": round(steps * batch / max(pairs, 1), 2),
+        "learning_rate": _learning_rate(kind, small),
+    }
+    if kind == "late-interaction":
+        values["max_grad_norm"] = 30.0
+    if small:
+        values["weight_decay"] = 0.01
+    return check_settings(values | (overrides or {}))
+
+
+def _learning_rate(kind: Kind, small: bool) -> float:
+    """A small model made from configuration learns at a rate that would wreck a large pretrained one."""
+    if small:
+        return 5e-4 if kind == "reranker" else 1e-3
+    return 2e-5

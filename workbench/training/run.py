@@ -1,0 +1,293 @@
+"""A fine-tuning run from its spec to its model: what the background process does.
+
+The untouched model is scored before the first step; the best checkpoint is kept; the tuned one is scored at the end
+and compared with the untouched one, query by query. A run that was stopped or killed goes on from its last whole
+checkpoint when the same folder is started again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.collection.store import open_collection
+from workbench.errors import Stopped, WorkbenchError
+from workbench.evaluation.held_out import nothing_held_out
+from workbench.evaluation.statistics import compare
+from workbench.job_folder import JobFolder
+from workbench.settings import KINDS, check_settings
+from workbench.training.pairs import too_few_pairs
+from workbench.training.presets import preset_settings
+from workbench.workspace import Workspace, disk_full_in_words, new_folder, read_json, write_json
+
+
+def train_spec(
+    workspace: Workspace,
+    *,
+    collection: str,
+    model: str,
+    kind: str = "embedder",
+    preset: str = "quick",
+    overrides: dict[str, Any] | None = None,
+    first_stage: str | None = None,
+    first_stage_dimension: int | None = None,
+    trust_remote_code: bool = False,
+) -> dict[str, Any]:
+    """The whole spec of a run, checked before anything starts. Raises WorkbenchError for what cannot work.
+
+    kind: embedder, reranker or late-interaction. overrides: settings that the user set. first_stage: the embedder whose
+    first documents a reranker puts in order; without one, the newest finished embedder run on the collection, else
+    the model itself or `starter`.
+    """
+    from workbench.models.catalogue import describe
+
+    if kind not in KINDS:
+        raise WorkbenchError(f"There is no kind of run “{kind}”. Choose {', '.join(KINDS)}.")
+    data = open_collection(workspace, collection)
+    about = describe(workspace, model)
+    if kind == "embedder" and about["kind"] != "embedder":
+        raise WorkbenchError(f"“{model}” is a {about['kind']} model. Choose an embedder, or the kind {about['kind']}.")
+    check_readable(model, about["modalities"], kind, data.card.modalities)
+    pairs = int(data.card.counts.get("train", 0))
+    if pairs < 2:
+        raise too_few_pairs(collection, pairs)
+    if not data.card.counts.get("eval"):
+        raise nothing_held_out(collection)
+    settings = preset_settings(preset, kind, pairs, int(about["parameters"] or 0), overrides)  # type: ignore[arg-type]
+    spec: dict[str, Any] = {
+        "kind": kind,
+        "model": model,
+        "collection": collection,
+        "collection_fingerprint": data.fingerprint,
+        "preset": preset,
+        "settings": settings.model_dump(),
+        "trust_remote_code": trust_remote_code,
+    }
+    if kind != "embedder":
+        spec["first_stage"] = first_stage or default_first_stage(workspace, collection, model, about["kind"])
+        spec["first_stage_dimension"] = first_stage_dimension
+    return spec
+
+
+def check_readable(model: str, readable: list[str], kind: str, modalities: dict[str, list[str]]) -> None:
+    """Raise WorkbenchError if the model is known to be unable to read what it should learn from.
+
+    An embedder must read everything; the other kinds put in order what they can read, and need some of each side.
+    """
+    from workbench.models.embedder import in_words
+
+    sides = [modalities["query"], modalities["document"]]
+    if kind == "embedder":
+        sides = [[modality] for side in sides for modality in side]
+    unread = [modality for side in sides for modality in side if not set(side) & set(readable)]
+    if readable and unread:
+        raise WorkbenchError(
+            f"“{model}” cannot read {in_words(dict.fromkeys(unread))}, which this collection holds; it reads "
+            f"{in_words(readable)}. Choose a model that reads both sides."
+        )
+
+
+def default_first_stage(workspace: Workspace, collection: str, model: str, model_kind: str) -> str:
+    """The embedder a new reranker works behind: the newest finished run on the collection, else the model itself."""
+    found: list[tuple[float, str]] = []
+    for path in workspace.runs.iterdir():
+        try:
+            job = JobFolder(path).job
+            spec, created = dict(job["spec"]), float(job["created"])
+        except (WorkbenchError, TypeError, ValueError):  # a folder whose job.json is damaged is no run
+            continue
+        if spec.get("collection") == collection and spec.get("kind") == "embedder" and (path / "model").is_dir():
+            found.append((created, path.name))
+    if found:
+        return f"run:{max(found)[1]}"
+    return model if model_kind == "embedder" else "starter"
+
+
+def run_training(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
+    """Do the run in `job` from where it stands. Returns its summary; raises Stopped, or WorkbenchError in words."""
+    from workbench.training.kinds import RECIPES
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    spec, started = job.spec, time.time()
+    settings = check_settings(spec["settings"])
+    job.progress(0, 0, "Loading the model and the collection")
+    collection = open_collection(workspace, spec["collection"])
+    if collection.fingerprint != spec["collection_fingerprint"]:
+        raise WorkbenchError(
+            f"The collection “{collection.name}” has changed since this run was set up. Start a new run on it."
+        )
+    seed_everything(settings.seed)
+    recipe: Any = RECIPES[spec["kind"]](workspace, collection, spec, settings)
+    baseline = score_untouched(job, recipe)
+    train(job, recipe, settings)
+    total = int((job.last_event("started") or {}).get("steps") or 0)
+    job.write_status(step=total, total=total, eta_seconds=None, note="Scoring the tuned model on all held-out queries")
+    recipe.model.eval()
+    scored = recipe.score(quick=False)
+    save_model(job, recipe.model)
+    summary = summarise(job, baseline, scored, time.time() - started)
+    write_json(job.path / "summary.json", summary)
+    job.say(f"the tuned model: NDCG@10 {scored.ndcg:.3f} on {len(scored.per_query):,} held-out queries, kept in model/")
+    shutil.rmtree(job.path / "checkpoints", ignore_errors=True)
+    return summary
+
+
+def score_untouched(job: JobFolder, recipe: Any) -> dict[str, Any]:
+    """The score before the first step, kept in baseline.json so that a resumed run does not take it again."""
+    path = job.path / "baseline.json"
+    if known := read_json(path):
+        return dict(known)
+    job.progress(0, 0, "Scoring the untouched model")
+    recipe.model.eval()
+    scored = recipe.score(quick=False, progress=lambda done, total, note: job.check_stop())
+    baseline = {"ndcg@10": scored.ndcg, "per_query": scored.per_query.tolist(), "rows": scored.rows}
+    if scored.first_stage is not None:
+        baseline["first_stage"] = scored.first_stage.tolist()
+    write_json(path, baseline)
+    job.say(f"the untouched model: NDCG@10 {scored.ndcg:.3f} on {len(scored.per_query):,} held-out queries")
+    job.emit("evaluation", step=0, untouched=True, metrics={"ndcg@10": scored.ndcg}, results=scored.rows)
+    return baseline
+
+
+def train(job: JobFolder, recipe: Any, settings: Any) -> None:
+    """Train from the last whole checkpoint, or from the start, and leave the best checkpoint's weights in the model."""
+    from workbench.training.adapters import add_adapters
+    from workbench.training.evaluator import RunEvaluator
+    from workbench.training.objectives import mini_batch_size
+    from workbench.training.trainer import (
+        RunCallback,
+        best_checkpoint,
+        last_checkpoint,
+        trainer_class,
+        training_arguments,
+    )
+
+    checkpoints = job.path / "checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+    resume_from = last_checkpoint(checkpoints)
+    if settings.max_text_tokens:
+        recipe.model.max_seq_length = settings.max_text_tokens
+    if settings.lora_rank:
+        add_adapters(recipe.model, settings.lora_rank)
+    datasets = recipe.datasets()
+    total_steps = count_steps(recipe, datasets, settings)
+    base, arguments_class = recipe.classes()
+    arguments = training_arguments(
+        arguments_class,
+        checkpoints,
+        settings,
+        total_steps=total_steps,
+        **recipe.extra_arguments(),
+    )
+    job.emit(
+        "started",
+        step=resume_step(resume_from),
+        steps=total_steps,
+        resumed=resume_from is not None,
+        mini_batch_size=mini_batch_size(recipe.model, settings),
+    )
+    trainer = trainer_class(base, recipe.sampler())(
+        model=recipe.model,
+        args=arguments,
+        train_dataset=datasets,
+        loss=recipe.loss(),
+        evaluator=RunEvaluator(job, recipe, total_steps),
+        callbacks=[RunCallback(job, total_steps)],
+    )
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    if resume_from and resume_step(resume_from) >= total_steps:
+        # Every step was done before the run was interrupted; the library would do one more.
+        trainer._load_from_checkpoint(str(best_checkpoint(resume_from)))
+        return
+    with disk_full_in_words(job.path):
+        trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
+    if job.stop_requested() and trainer.state.global_step < total_steps:
+        raise Stopped
+
+
+def count_steps(recipe: Any, datasets: Any, settings: Any) -> int:
+    """How many optimizer steps the run takes: its passes over the batches, cut at the step limit.
+
+    Raises WorkbenchError if there is not one batch.
+    """
+    sampler = recipe.sampler()
+    if isinstance(datasets, dict):
+        an_epoch = sum(len(sampler(dataset)) for dataset in datasets.values())
+        if not an_epoch:
+            raise WorkbenchError(
+                "There is nothing to tell apart: no two queries of the training pairs have answers that are wrong for "
+                "each other. Import rows with more different queries, or choose other columns."
+            )
+        steps = max(1, round(an_epoch * settings.epochs / recipe.passes))
+    else:
+        # A cross-encoder's lessons hold all its passes in their order.
+        steps = len(sampler(datasets, batch_size=settings.batch_size))
+    return min(steps, settings.max_steps) if settings.max_steps else steps
+
+
+def resume_step(checkpoint: Path | None) -> int:
+    return int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
+
+
+def seed_everything(seed: int) -> None:
+    """The same spec gives the same run: every source of chance starts from the seed."""
+    from transformers import set_seed
+
+    set_seed(seed)
+
+
+def save_model(job: JobFolder, model: Any) -> None:
+    """Write model/ whole or not at all; a result of an earlier attempt is replaced."""
+    from workbench.training.adapters import merge_adapters
+
+    merge_adapters(model)
+    shutil.rmtree(job.path / "model", ignore_errors=True)
+    with new_folder(job.path / "model") as folder:
+        model.save_pretrained(str(folder), create_model_card=False)
+        (folder / "README.md").write_text(model_card(job), encoding="utf-8")
+
+
+def model_card(job: JobFolder) -> str:
+    """A short card: what the model is and how to load it. It holds nothing of the user's data."""
+    spec = job.spec
+    classes = {
+        "embedder": "SentenceTransformer",
+        "reranker": "CrossEncoder",
+        "late-interaction": "MultiVectorEncoder",
+    }
+    name = classes[spec["kind"]]
+    return (
+        "---\nlibrary_name: sentence-transformers\n---\n\n"
+        f"# {job.name}\n\nA {spec['kind']} model, fine-tuned from `{spec['model']}` with the workbench.\n\n"
+        f'```python\nfrom sentence_transformers import {name}\n\nmodel = {name}("path/to/this/folder")\n```\n'
+    )
+
+
+def summarise(job: JobFolder, baseline: dict[str, Any], scored: Any, seconds: float) -> dict[str, Any]:
+    """What the page and `runs show` say of a finished run: scores before and after, and the verdict.
+
+    A reranker is held against its first stage, which is what its user would have without it.
+    """
+    before = np.array(baseline.get("first_stage") or baseline["per_query"])
+    comparison = compare(before, scored.per_query)
+    earlier = read_json(job.path / "summary.json") or {}
+    started = job.last_event("started") or {}
+    return {
+        "baseline": {"ndcg@10": float(np.nanmean(before))},
+        "metrics": {"ndcg@10": scored.ndcg},
+        "untouched": {"ndcg@10": baseline["ndcg@10"]},
+        "against": "first stage" if "first_stage" in baseline else "untouched model",
+        "comparison": comparison,
+        "queries": len(before),
+        "baseline_rows": baseline["rows"],
+        "rows": scored.rows,
+        "steps": started.get("steps", 0),
+        "seconds": seconds + float(earlier.get("seconds", 0.0)),
+    }

@@ -1,0 +1,90 @@
+"""What a select offers, read from disk: collections, embedders, rerankers; and what is in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from workbench import jobs
+from workbench.collection.store import list_collections
+from workbench.job_folder import JobFolder
+from workbench.models import catalogue
+from workbench.ui import words
+from workbench.ui.place import Place
+from workbench.workspace import Workspace
+
+
+def collection_in_hand(workspace: Workspace, place: Place) -> str:
+    """The collection chosen, else the newest; empty where there is none."""
+    names = [card.name for card in list_collections(workspace)]
+    return place.collection if place.collection in names else names[0] if names else ""
+
+
+def finished_runs(workspace: Workspace, *kinds: str) -> list[JobFolder]:
+    """The runs whose model can be used, the newest first."""
+    return [
+        run
+        for run in jobs.list_runs(workspace)
+        if run.status().state == "finished" and run.spec.get("kind", "embedder") in kinds
+    ]
+
+
+def run_kind(run: JobFolder) -> str:
+    """embedder, reranker or late-interaction."""
+    return str(run.spec.get("kind", "embedder"))
+
+
+def run_base(run: JobFolder) -> str:
+    """The reference of the model that a run started from."""
+    return str(run.spec.get("model", "starter"))
+
+
+def model_name(reference: str) -> str:
+    """How a reference is shown: a run by its name, the rest as it is."""
+    return reference.removeprefix("run:")
+
+
+def embedder_choices(workspace: Workspace) -> list[tuple[str, str]]:
+    """Embedders that can be searched and evaluated with: own runs, the starter, the catalogue. (label, reference)."""
+    own = [(f"{run.name} (your run)", f"run:{run.name}") for run in finished_runs(workspace, "embedder")]
+    listed = [(entry.reference, entry.reference) for entry in catalogue.entries() if entry.kind == "embedder"]
+    return [*own, *_starter_first(listed, "starter")]
+
+
+def reranker_choices(workspace: Workspace) -> list[tuple[str, str]]:
+    """Rerankers: own runs, the starter reranker, the catalogue."""
+    own = [
+        (f"{run.name} (your run)", f"run:{run.name}")
+        for run in finished_runs(workspace, "reranker", "late-interaction")
+    ]
+    listed = [(entry.reference, entry.reference) for entry in catalogue.entries() if entry.kind != "embedder"]
+    return [*own, *_starter_first(listed, "starter-reranker")]
+
+
+def base_choices(workspace: Workspace, kind: str) -> list[tuple[str, str]]:
+    """Models that a run of this kind may start from. Late interaction starts from an embedder."""
+    return reranker_choices(workspace) if kind == "reranker" else embedder_choices(workspace)
+
+
+def unread(workspace: Workspace, reference: str, needed: Iterable[str]) -> list[str]:
+    """The modalities of `needed` that a model cannot read; empty where nothing is known of it."""
+    known = catalogue.describe_base(workspace, reference).get("modalities")
+    missing = {modality for modality in needed if known and modality not in known}
+    return sorted(missing, key=lambda modality: [*words.MODALITY_PLURALS, modality].index(modality))
+
+
+def with_limits(workspace: Workspace, choices: list[tuple[str, str]], needed: Iterable[str]) -> list[tuple[str, str]]:
+    """The same choices, those last that cannot read all of `needed`, each saying what it cannot read."""
+    wanted = list(needed)
+    able, limited = [], []
+    for label, reference in choices:
+        missing = unread(workspace, reference, wanted)
+        if missing:
+            limited.append((f"{label} · cannot read {words.plurals(missing)}", reference))
+        else:
+            able.append((label, reference))
+    return [*able, *limited]
+
+
+def _starter_first(listed: list[tuple[str, str]], starter: str) -> list[tuple[str, str]]:
+    others = [choice for choice in listed if choice[1] != starter]
+    return [(f"{starter} (offline)", starter), *others]

@@ -1,0 +1,186 @@
+"""The Evaluate tab: score models on the held-out part, side by side, at every size, and say which size to ship."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from workbench import jobs
+from workbench.collection.store import list_collections, open_collection
+from workbench.errors import WorkbenchError
+from workbench.evaluation.evaluate import (
+    EvaluationCard,
+    check_embedders,
+    list_evaluations,
+    load_evaluation,
+    remove_evaluation,
+)
+from workbench.job_folder import JobFolder
+from workbench.models.source import typed_reference
+from workbench.ui import evaluate_views, job_views, plots
+from workbench.ui.choices import collection_in_hand, embedder_choices, run_base
+from workbench.ui.page import Page, Widgets, clock, view
+from workbench.ui.place import Place
+from workbench.workspace import propose_name
+
+PRECISIONS = [("float32", "float32"), ("int8: a quarter of the space", "int8"), ("binary: a 32nd", "binary")]
+TICK_SECONDS = 1.5
+
+
+def build(page: Page, tab: gr.Tab) -> None:
+    """Fill the Evaluate tab."""
+    EvaluateTab(page, tab)
+
+
+class EvaluateTab:
+    """The widgets of the tab and their handlers."""
+
+    def __init__(self, page: Page, tab: gr.Tab) -> None:
+        self.page = page
+        self.top = view("evaluate-top")
+        self.job = view("evaluate-job")
+        with gr.Row(elem_id="evaluate-main", elem_classes=["wide-narrow"], visible=False) as self.main:
+            self.plot = plots.make_plot("evaluate-plot")
+            self.advice = view("evaluate-advice")
+        self.result = view("evaluate-result")
+        with gr.Accordion("Evaluate models", open=True, elem_id="evaluate-form", elem_classes=["card"]) as self.form:
+            with gr.Row(elem_classes=["form-row"]):
+                self.models = gr.Dropdown(
+                    label="Models", multiselect=True, allow_custom_value=True, elem_id="evaluate-models", scale=3,
+                    info="The first one is what the others are compared with. A Hub id can be typed.",
+                )  # fmt: skip
+                self.collection = gr.Dropdown(label="On the held-out part of", elem_id="evaluate-collection", scale=1)
+            with gr.Row(elem_classes=["form-row"]):
+                self.dimensions = gr.Textbox(
+                    label="Dimensions", placeholder="all that the models name", elem_id="evaluate-dimensions", scale=1,
+                    info="Sizes to cut the vectors to, with commas between.",
+                )  # fmt: skip
+                self.precisions = gr.CheckboxGroup(
+                    PRECISIONS, value=["float32"], label="Number formats", elem_id="evaluate-precisions", scale=2
+                )
+            self.start = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start")
+        self.timer = gr.Timer(TICK_SECONDS, active=False)
+        self.seen = gr.Textbox(visible="hidden", label="Seen")
+        self._wire(tab)
+
+    def _wire(self, tab: gr.Tab) -> None:
+        page = self.page
+        shown = [self.top, self.job, self.main, self.plot, self.advice, self.result, self.form, self.timer, self.seen]
+        drawn = [*shown, self.models, self.collection]
+        page.refresh(tab, "evaluate", self.refresh, [], drawn, timer=self.timer)
+        page.on([self.timer.tick], self.watch_job, [self.seen], shown)
+        page.on([self.start.click], self.start_evaluation,
+                [self.models, self.collection, self.dimensions, self.precisions], drawn)  # fmt: skip
+        page.on([self.top.click, self.job.click, self.result.click], self.use_view, [], drawn)
+
+    def refresh(self, place: Place) -> Widgets:
+        """Everything of the tab, read from disk."""
+        return {**self._choices(place), **self._show(place)}
+
+    def watch_job(self, place: Place, seen: str) -> Widgets | None:
+        """While an evaluation works: its progress, then its result."""
+        return None if self._seen() == seen else self._show(place)
+
+    def start_evaluation(
+        self, place: Place, models: list[str], collection: str, dimensions: str, precisions: list[str]
+    ) -> Widgets:
+        """Start the background job that evaluates the chosen models."""
+        if not collection:
+            raise WorkbenchError("There is no collection to evaluate on. Import one first, on the Data tab.")
+        if not models:
+            raise WorkbenchError("Choose at least one model to evaluate.")
+        models = [typed_reference(model) for model in models]
+        check_embedders(self.page.workspace, models)
+        name = propose_name(collection, {card.name for card in list_evaluations(self.page.workspace)})
+        spec = {
+            "collection": collection,
+            "models": models,
+            "dimensions": read_dimensions(dimensions),
+            "precisions": precisions or ["float32"],
+            "name": name,
+        }
+        jobs.start(self.page.workspace, "evaluate", jobs.free_name(self.page.workspace, f"evaluate-{name}"), spec)
+        return self._at(place.at(evaluation=name))
+
+    def use_view(self, place: Place, event: gr.EventData) -> Widgets:
+        """What the buttons and selects of our HTML do."""
+        said: dict[str, Any] = dict(event._data)
+        act, name = said["act"], str(said.get("name", ""))
+        if act == "choose":
+            return self._at(place.at(evaluation=str(said["evaluation"])))
+        if act == "remove":
+            remove_evaluation(self.page.workspace, name)
+            return self._at(place.at(evaluation=""))
+        job_views.use_job(self.page.workspace, act, name)
+        return self.refresh(place)
+
+    def _at(self, place: Place) -> Widgets:
+        return {self.page.place: place, **self.refresh(place)}
+
+    def _choices(self, place: Place) -> Widgets:
+        workspace = self.page.workspace
+        names = [card.name for card in list_collections(workspace)]
+        collection = collection_in_hand(workspace, place)
+        choices = embedder_choices(workspace)
+        tuned = next((run for run in jobs.list_runs(workspace) if f"run:{run.name}" in {v for _, v in choices}), None)
+        chosen = [run_base(tuned), f"run:{tuned.name}"] if tuned else ["starter"]
+        if place.run and f"run:{place.run}" in {value for _, value in choices}:
+            run = jobs.find(workspace, place.run)
+            chosen = [run_base(run), f"run:{run.name}"]
+        return {
+            self.models: gr.Dropdown(choices=choices, value=chosen),
+            self.collection: gr.Dropdown(choices=names, value=collection or None),
+        }
+
+    def _show(self, place: Place) -> Widgets:
+        workspace, current = self.page.workspace, self._jobs()
+        listed = list_evaluations(workspace)
+        shown = next((card for card in listed if card.name == place.evaluation), None)
+        shown = shown or (listed[0] if listed else None)
+        tasks = [job_views.job_card(job, f"Evaluating on {job.spec.get('collection', '')}") for job in current]
+        return {
+            self.job: "".join(tasks),
+            self.timer: clock(any(not job.status().ended for job in current), TICK_SECONDS),
+            self.seen: self._seen(),
+            **self._draw(listed, shown, bool(list_collections(workspace)), bool(current)),
+        }
+
+    def _draw(
+        self, listed: list[EvaluationCard], shown: EvaluationCard | None, has_collection: bool, at_work: bool
+    ) -> Widgets:
+        if shown is None:
+            return {
+                self.top: evaluate_views.nothing(has_collection),
+                self.main: gr.Row(visible=False),
+                self.result: "",
+                self.form: gr.Accordion(visible=has_collection, open=not at_work),
+            }
+        evaluation = load_evaluation(self.page.workspace, shown.name)
+        try:
+            collection = open_collection(self.page.workspace, shown.collection)
+        except WorkbenchError:
+            collection = None  # removed since: the numbers stand for themselves
+        return {
+            self.top: evaluate_views.top(listed, shown, evaluation),
+            self.main: gr.Row(visible=True),
+            self.plot: evaluate_views.plot(evaluation),
+            self.advice: evaluate_views.advice(evaluation),
+            self.result: evaluate_views.result(evaluation, collection),
+            self.form: gr.Accordion(label="Evaluate other models or sizes", visible=True, open=False),
+        }
+
+    def _jobs(self) -> list[JobFolder]:
+        return job_views.open_jobs(self.page.workspace, "evaluate")
+
+    def _seen(self) -> str:
+        there = sorted(path.stem for path in self.page.workspace.evaluations.glob("*.json"))
+        return " ".join([*(job.etag() for job in self._jobs()), *there])
+
+
+def read_dimensions(words: str) -> list[int] | None:
+    """``256, 128`` → [256, 128]; nothing → None. Raises WorkbenchError for anything else."""
+    parts = [part for part in (words or "").replace(";", ",").replace(" ", ",").split(",") if part]
+    if not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise WorkbenchError(f"“{words}” are no dimensions. Write whole numbers with commas, for example 256, 128, 64.")
+    return [int(part) for part in parts] or None

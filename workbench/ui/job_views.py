@@ -1,0 +1,40 @@
+"""How a background job looks on any tab: its progress, its reason when it ended badly, and what can be done."""
+
+from __future__ import annotations
+
+from workbench import jobs
+from workbench.job_folder import JobFolder
+from workbench.ui import cards
+from workbench.workspace import Workspace
+
+RESUMABLE = ("evaluate", "index", "train")
+
+
+def open_jobs(workspace: Workspace, work: str) -> list[JobFolder]:
+    """The jobs of one kind that are at work, and those that ended badly and have not been put away."""
+    found = [job for job in jobs.list_jobs(workspace) if job.work == work]
+    return [job for job in found if jobs.watch(job).state != "finished"]
+
+
+def job_card(job: JobFolder, title: str) -> str:
+    """The card of one job: a bar and Stop while it works; what went wrong, and what to press, when it ended badly."""
+    status = jobs.watch(job)
+    if not status.ended:
+        stop = cards.button("Stop", "stop", name=job.name) if status.state != "stopping" else ""
+        return cards.progress(title, status, stop)
+    again = cards.button("Resume", "resume", name=job.name) if job.work in RESUMABLE else ""
+    buttons = f"{again}{cards.button('Put away', 'dismiss', name=job.name)}"
+    if status.state == "stopped":
+        return cards.progress(title, status, buttons)
+    first, *rest = (status.reason or "It ended without saying why; its log.txt may tell.").splitlines()
+    return cards.notice(f"{title}: {first}", rest, closable=False) + f'<div class="actions after">{buttons}</div>'
+
+
+def use_job(workspace: Workspace, act: str, name: str) -> None:
+    """Do what a button of a job card says: stop, resume, dismiss. Other words do nothing."""
+    if act == "stop":
+        jobs.stop(jobs.find(workspace, name))
+    elif act == "resume":
+        jobs.resume(workspace, name)
+    elif act == "dismiss":
+        jobs.remove(workspace, name)

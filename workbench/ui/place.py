@@ -1,0 +1,43 @@
+"""Where in the page someone is: the open tab and what is chosen there, as it stands in the page's address.
+
+Kept in the address so that a refresh, a bookmark or a second browser tab shows the same, and nothing is kept in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from workbench.workspace import NAME_PATTERN
+
+TABS = ("data", "train", "runs", "evaluate", "search")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The tab and the names chosen; an empty name means "the newest there is"."""
+
+    tab: str = "data"
+    collection: str = ""
+    run: str = ""
+    evaluation: str = ""
+    index: str = ""
+
+    @classmethod
+    def read(cls, query: str) -> Place:
+        """The place in a query string such as ``tab=runs&run=emoji-1``. Anything that is no name is left out."""
+        given = parse_qs((query or "").removeprefix("?"))
+        values = {field.name: given.get(field.name, [""])[0] for field in fields(cls)}
+        values = {key: value if NAME_PATTERN.fullmatch(value) else "" for key, value in values.items()}
+        values["tab"] = values["tab"] if values["tab"] in TABS else TABS[0]
+        return cls(**values)
+
+    def write(self) -> str:
+        """The query string that `read` reads back."""
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return urlencode({key: value for key, value in values.items() if value})
+
+    def at(self, **changes: str) -> Place:
+        """This place with some names changed."""
+        return replace(self, **changes)

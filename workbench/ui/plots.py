@@ -1,0 +1,84 @@
+"""Plots that stay: one Plotly figure a node, updated in place, so that a zoom survives what arrives meanwhile.
+
+Python sends the lines, ``assets/page.js`` draws them in the colours of the tokens. The untouched model is a dashed grey
+line in every plot. ``gr.Plot`` is not used: it is destroyed and drawn again with every update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+BASE = "base"
+TEMPLATE = '<div class="plot" role="img" aria-label="Plot"></div>'
+PLOT_JS = """
+const node = element.querySelector('.plot');
+const draw = () => wb.plot(node, props.value);
+draw();
+watch('value', draw);
+addEventListener('wb-theme', draw);
+new ResizeObserver(() => { if (node.data && node.clientWidth) Plotly.Plots.resize(node); }).observe(node);
+"""
+
+
+def plotly_file() -> Path:
+    """Plotly's own script, from the package that is installed; served as it is."""
+    import plotly
+
+    return Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+
+def make_plot(identifier: str) -> gr.HTML:
+    """An empty plot; give it the value that `figure` returns."""
+    return gr.HTML(
+        elem_id=identifier,
+        elem_classes=["plot-card"],
+        html_template=TEMPLATE,
+        js_on_load=PLOT_JS,
+        apply_default_css=False,
+        head=f'<script src="/gradio_api/file={plotly_file()}"></script>',
+    )
+
+
+def line(
+    name: str,
+    points: Sequence[Sequence[float | None]],
+    *,
+    tone: str = "1",
+    intervals: Sequence[Sequence[float] | None] = (),
+    label: str = "",
+    markers: bool = False,
+) -> dict[str, Any]:
+    """One line. `points`: [[x, y], …]; `tone`: base, 1, 2, 3 or 4; `label` is written at its end."""
+    return {
+        "name": name,
+        "x": [point[0] for point in points],
+        "y": [point[1] for point in points],
+        "tone": tone,
+        "intervals": list(intervals),
+        "label": label,
+        "markers": markers,
+    }
+
+
+def figure(
+    title: str,
+    x_title: str,
+    lines: Sequence[dict[str, Any]],
+    *,
+    log_x: bool = False,
+    from_zero: bool = True,
+    says: str = "",
+) -> dict[str, Any]:
+    """The value of a plot. `says` is what a screen reader says in place of it."""
+    return {
+        "title": title,
+        "x_title": x_title,
+        "lines": [item for item in lines if item["x"]],
+        "log_x": log_x,
+        "from_zero": from_zero,
+        "says": says or f"{title} against {x_title}",
+    }

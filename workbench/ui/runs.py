@@ -1,0 +1,124 @@
+"""The Runs tab: one run followed live, its verdict, what can be done with it, and the list of all runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from workbench import jobs
+from workbench.collection.store import list_collections
+from workbench.index.registry import list_indexes
+from workbench.job_folder import JobFolder
+from workbench.training import report
+from workbench.ui import plots, runs_views
+from workbench.ui.choices import run_kind
+from workbench.ui.page import Page, Widgets, clock, view
+from workbench.ui.place import Place
+
+TICK_SECONDS = 2.0
+
+
+def build(page: Page, tab: gr.Tab) -> None:
+    """Fill the Runs tab."""
+    RunsTab(page, tab)
+
+
+class RunsTab:
+    """The widgets of the tab and their handlers."""
+
+    def __init__(self, page: Page, tab: gr.Tab) -> None:
+        self.page = page
+        self.top = view("runs-top")
+        with gr.Row(elem_id="runs-curves", elem_classes=["halves"], visible=False) as self.curves:
+            self.loss = plots.make_plot("runs-loss")
+            self.ndcg = plots.make_plot("runs-ndcg")
+        self.below = view("runs-below")
+        self.timer = gr.Timer(TICK_SECONDS, active=False)
+        self.seen = gr.Textbox(visible="hidden", label="Seen")
+        shown = [self.top, self.curves, self.loss, self.ndcg, self.below, self.timer, self.seen]
+        page.refresh(tab, "runs", self.refresh, [], shown, timer=self.timer)
+        page.on([self.timer.tick], self.watch_run, [self.seen], shown)
+        page.on([self.top.click, self.below.click], self.use_view, [], shown)
+
+    def refresh(self, place: Place) -> Widgets:
+        """The chosen run, read from disk."""
+        runs = jobs.list_runs(self.page.workspace)
+        shown = next((run for run in runs if run.name == place.run), None) or (runs[0] if runs else None)
+        if shown is None:
+            has_collection = bool(list_collections(self.page.workspace))
+            return {
+                self.top: runs_views.nothing(has_collection),
+                self.curves: gr.Row(visible=False),
+                self.below: "",
+                self.timer: clock(False, TICK_SECONDS),
+                self.seen: "",
+            }
+        status = jobs.watch(shown)
+        curves, summary = report.curves(shown), report.run_summary(self.page.workspace, shown.name, status)
+        return {
+            self.top: runs_views.top(runs, shown, status, summary),
+            self.curves: gr.Row(visible=True),
+            self.loss: runs_views.loss_plot(curves, shown.spec),
+            self.ndcg: runs_views.ndcg_plot(curves),
+            self.below: runs_views.below(runs, shown, status),
+            self.timer: clock(not status.ended, TICK_SECONDS),
+            self.seen: shown.etag(),
+        }
+
+    def watch_run(self, place: Place, seen: str) -> Widgets | None:
+        """What is new of a run at work; nothing where its files have not changed."""
+        runs = jobs.list_runs(self.page.workspace)
+        shown = next((run for run in runs if run.name == place.run), None) or (runs[0] if runs else None)
+        if shown is not None:
+            jobs.watch(shown)
+        return None if seen == (shown.etag() if shown else "") else self.refresh(place)
+
+    def use_view(self, place: Place, event: gr.EventData) -> Widgets:
+        """What the buttons of a run do."""
+        said: dict[str, Any] = dict(event._data)
+        act, name = said["act"], str(said.get("name", "") or said.get("run", ""))
+        if act == "choose":
+            return self._at(place.at(run=name))
+        if act == "remove":
+            jobs.remove(self.page.workspace, name)
+            return self._at(place.at(run=""))
+        run = jobs.find(self.page.workspace, name)
+        if act == "search":
+            return {self.page.place: self._searchable(place, run)}
+        if act == "evaluate":
+            return {self.page.place: place.at(tab="evaluate", run=name, collection=str(run.spec.get("collection", "")))}
+        if act == "stop":
+            jobs.stop(run)
+        elif act == "resume":
+            jobs.resume(self.page.workspace, name)
+        return self._at(place.at(run=name))
+
+    def _at(self, place: Place) -> Widgets:
+        return {self.page.place: place, **self.refresh(place)}
+
+    def _searchable(self, place: Place, run: JobFolder) -> Place:
+        """The Search tab with an index of this run's model: one that is there, else one that is started now."""
+        collection = str(run.spec.get("collection", ""))
+        place = place.at(tab="search", run=run.name, collection=collection)
+        if run_kind(run) != "embedder":
+            return place
+        model = f"run:{run.name}"
+        for card in list_indexes(self.page.workspace):
+            if card.model == model and card.collection == collection:
+                return place.at(index=card.name)
+        return place.at(index=start_index(self.page, collection, model))
+
+
+def start_index(page: Page, collection: str, model: str) -> str:
+    """Start making a collection searchable with a model; the name of the index to come."""
+    workspace = page.workspace
+    for job in jobs.list_jobs(workspace):
+        spec = job.spec if job.work == "index" else {}
+        if spec.get("model") == model and spec.get("collection") == collection and not jobs.watch(job).ended:
+            return str(spec["name"])
+    taken = {card.name for card in list_indexes(workspace)}
+    name = jobs.free_name(workspace, f"index-{model.removeprefix('run:').rsplit('/', 1)[-1]}")
+    index = name.removeprefix("index-") if name.removeprefix("index-") not in taken else name
+    jobs.start(workspace, "index", name, {"name": index, "collection": collection, "model": model, "dimension": None})
+    return index

@@ -1,0 +1,186 @@
+"""The HTML of the Runs tab: the verdict, the curves, the small figures, the log, the list."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from workbench.job_folder import JobFolder, Status
+from workbench.settings import PRESET_WORDS
+from workbench.training import report
+from workbench.ui import cards, plots, words
+from workbench.ui.choices import model_name, run_base, run_kind
+from workbench.workspace import read_json
+
+LOG_LINES = 200
+PROGRESS_BAR = re.compile(r"\d+%\|.*\|")
+LOG_BYTES = 32_000
+
+
+def nothing(has_collection: bool) -> str:
+    """The tab before the first run."""
+    if has_collection:
+        sentence, button = (
+            "No model has been trained yet. Choose where to start from, then watch it learn here.",
+            (cards.button("Choose a model to train", "", primary=True, open_tab="train")),
+        )
+    else:
+        sentence, button = (
+            "Import a collection first, then train a model on it.",
+            cards.button("Bring pairs", "", primary=True, open_tab="data"),
+        )
+    return cards.heading("Runs") + cards.empty(sentence, button)
+
+
+def top(runs: list[JobFolder], shown: JobFolder, status: Status, summary: dict[str, Any]) -> str:
+    """The run's name, what it is, and the card with its verdict or its progress."""
+    choice = cards.chooser("run", "Run", ((run.name, run.name) for run in runs), shown.name)
+    head = cards.heading(shown.name, _lead(shown, status, summary))
+    return f'<div class="split top">{head}{choice}</div>{_verdict(shown, status, summary)}'
+
+
+def _lead(run: JobFolder, status: Status, summary: dict[str, Any]) -> str:
+    spec, created = run.spec, run.job.get("created")
+    preset = PRESET_WORDS.get(str(spec.get("preset")), ("",))[0]
+    parts = [
+        f"Trained on <b>{cards.text(spec.get('collection', ''))}</b>",
+        cards.text(run_base(run)),
+        cards.text("" if run_kind(run) == "embedder" else run_kind(run)),
+        cards.text(preset),
+        cards.text(f"started {words.clock(created)}"),
+    ]
+    if status.state == "finished" and summary.get("seconds"):
+        parts.append(cards.text(f"finished in {words.duration(summary['seconds'])}"))
+    return " · ".join(part for part in parts if part)
+
+
+def _verdict(run: JobFolder, status: Status, summary: dict[str, Any]) -> str:
+    buttons = _buttons(run, status)
+    if status.state == "finished":
+        return _finished(summary, buttons)
+    if status.state in ("failed", "crashed"):
+        first, *rest = (status.reason or "It ended without saying why; the log below may tell.").splitlines()
+        notice = cards.notice(first, rest, closable=False)
+        return f'{notice}<div class="actions">{buttons}</div>'
+    title = {"stopped": "Stopped", "queued": "Waiting for the device"}.get(status.state, "Training")
+    return cards.progress(title, status, buttons)
+
+
+def _finished(summary: dict[str, Any], buttons: str) -> str:
+    comparison = summary.get("comparison") or {}
+    value = (summary.get("metrics") or {}).get("ndcg@10")
+    against = summary.get("against", "untouched model")
+    beside = ""
+    if comparison:
+        beside = (
+            f"{words.signed(comparison['difference'])}  {words.interval(comparison['interval'])} against the {against}"
+        )
+    queries = summary.get("queries")
+    label = "NDCG@10" + (f", {words.count(int(queries), 'held-out query', 'held-out queries')}" if queries else "")
+    chip = cards.verdict_chip(comparison["verdict"]) if comparison else ""
+    return (
+        f'<section class="card verdict"><div class="split"><div class="chip-figure">{chip}'
+        f'{cards.figure(label, words.number(value), beside)}</div><div class="actions">{buttons}</div></div></section>'
+    )
+
+
+def _buttons(run: JobFolder, status: Status) -> str:
+    name = run.name
+    if not status.ended:
+        return "" if status.state == "stopping" else cards.button("Stop", "stop", name=name, identifier="run-stop")
+    if status.state != "finished":
+        return cards.button("Resume", "resume", primary=True, name=name, identifier="run-resume")
+    evaluate = cards.button("Evaluate it", "evaluate", name=name, identifier="run-evaluate")
+    search = cards.button("Search with it", "search", primary=True, name=name, identifier="run-search")
+    return (evaluate if run_kind(run) == "embedder" else "") + search
+
+
+def loss_plot(curves: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    """Loss against step."""
+    line = plots.line("loss", curves.get("loss") or [], tone="1")
+    return plots.figure("loss", "step", [line], says="Training loss against step")
+
+
+def ndcg_plot(curves: dict[str, Any]) -> dict[str, Any]:
+    """NDCG@10 on the held-out part against step, above the dashed line of the untouched model."""
+    points, baseline = curves.get("ndcg") or [], curves.get("baseline")
+    steps = [point[0] for point in [*points, *(curves.get("loss") or [])]] or [0]
+    lines = []
+    if baseline is not None:
+        ends = [[0, baseline], [max(max(steps), 1), baseline]]
+        lines.append(plots.line("untouched", ends, tone=plots.BASE, label=f"untouched {baseline:.3f}"))
+    lines.append(plots.line("tuned", points, tone="1", markers=True))
+    last = f", now {points[-1][1]:.3f}" if points else ""
+    return plots.figure("NDCG@10 on the held-out part", "step", lines, says=f"NDCG@10 against step{last}")
+
+
+def below(runs: list[JobFolder], shown: JobFolder, status: Status) -> str:
+    """The small figures, the log, the other runs, and Remove."""
+    remove = cards.remove(
+        "run",
+        f"This deletes the run “{cards.text(shown.name)}” with its model, checkpoints and log. Indexes made with its "
+        "model can no longer be searched.",
+        shown.name,
+    )
+    parts = [_stats(shown, status), _log(shown), _list(runs, shown)]
+    return "".join(parts) + cards.foot("", remove if status.ended else "")
+
+
+def _stats(run: JobFolder, status: Status) -> str:
+    curves, speed = report.curves(run), report.speed(run)
+    evaluated = [point for point in curves["ndcg"] if point[0] > 0]
+    best = max(evaluated, key=lambda point: point[1])[0] if evaluated else None
+    done, steps = max([status.step, *(point[0] for point in curves["loss"])]), curves["steps"]
+    left = words.duration(status.eta_seconds) if not status.ended and status.eta_seconds is not None else None
+    rate, peak = speed["pairs_per_second"], speed["peak_bytes"]
+    pairs = [
+        ("Steps", f"{done:,} of {steps:,}" if steps else "–"),
+        ("Pairs a second", f"{rate:,.0f}" if rate else "–"),
+        ("Peak memory", words.size(peak) if peak else "–"),
+        ("Time left", left) if left else ("Best checkpoint", f"step {best:,}" if best else "–"),
+    ]
+    return cards.stats(pairs)
+
+
+def _log(run: JobFolder) -> str:
+    lines = log_tail(run)
+    body = cards.text("\n".join(lines)) if lines else "Nothing yet."
+    return cards.card(f'<pre class="log" tabindex="0" aria-label="Log">{body}</pre>', label="Log")
+
+
+def log_tail(run: JobFolder) -> list[str]:
+    """The last lines of log.txt, without the progress bars that redraw themselves: the page has its own."""
+    try:
+        with open(run.path / "log.txt", "rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - LOG_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return []
+    lines = [line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")]
+    return [line for line in lines if line and not PROGRESS_BAR.search(line)][-LOG_LINES:]
+
+
+def _list(runs: list[JobFolder], shown: JobFolder) -> str:
+    if len(runs) < 2:
+        return ""
+    rows, marked = [], set()
+    for place, run in enumerate(runs):
+        if run.name == shown.name:
+            marked.add(place)
+        status, spec = run.status(), run.spec
+        summary = read_json(run.path / "summary.json") or {}
+        comparison = summary.get("comparison")
+        rows.append(
+            [
+                cards.button(run.name, "choose", name=run.name),
+                cards.state_chip(status.state),
+                cards.text(model_name(run_base(run))),
+                cards.text(spec.get("collection", "")),
+                words.number((summary.get("metrics") or {}).get("ndcg@10")),
+                words.signed(comparison["difference"]) if comparison else "–",
+                cards.text(words.clock(run.job.get("created"))),
+            ]
+        )
+    headers = ["Run", "State", "Start from", "Collection", ">NDCG@10", ">Change", "Started"]
+    return cards.card(cards.table(headers, rows, caption="All runs", marked=marked), label="All runs")

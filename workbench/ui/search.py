@@ -1,0 +1,261 @@
+"""The Search tab: ask by text, picture, sound, video or both together; look at and play what is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from workbench import media
+from workbench.collection.store import Item, list_collections
+from workbench.errors import WorkbenchError
+from workbench.index.registry import IndexCard, get_index, list_indexes, remove_index
+from workbench.index.search import Searcher
+from workbench.job_folder import JobFolder
+from workbench.models.source import typed_reference
+from workbench.ui import job_views, search_views
+from workbench.ui.choices import collection_in_hand, embedder_choices, reranker_choices, with_limits
+from workbench.ui.page import Page, Widgets, clock, view
+from workbench.ui.place import Place
+from workbench.ui.runs import start_index
+
+MODES = [("Text", "text"), ("Picture", "image"), ("Sound", "audio"), ("Video", "video"), ("Mixed", "mixed")]
+ANY = "any"
+NO_RERANKER = ""
+TICK_SECONDS = 1.0
+
+
+def build(page: Page, tab: gr.Tab) -> None:
+    """Fill the Search tab."""
+    SearchTab(page, tab)
+
+
+class SearchTab:
+    """The widgets of the tab and their handlers."""
+
+    def __init__(self, page: Page, tab: gr.Tab) -> None:
+        self.page = page
+        self.searcher = Searcher(page.workspace)
+        self.top = view("search-top")
+        self.job = view("search-job")
+        with gr.Column(elem_id="search-main", min_width=0, visible=False) as self.main:
+            with gr.Row(elem_id="search-ask"):
+                self.mode = gr.Radio(
+                    MODES,
+                    value="text",
+                    label="Ask by",
+                    elem_id="search-mode",
+                    elem_classes=["segmented"],
+                    container=False,
+                )
+                self.text = gr.Textbox(
+                    label="What to look for", placeholder="Describe what you are looking for", elem_id="search-text",
+                    container=False, max_lines=1, scale=1, min_width=120,
+                )  # fmt: skip
+                self.go = gr.Button("Search", variant="primary", elem_id="search-go", min_width=0)
+            with gr.Row(elem_id="search-media", visible=False) as self.media_row:
+                # Boxes are shown and hidden, not the fields: a field that is changed becomes a new one of Gradio's own.
+                with gr.Column(min_width=0, visible=False) as self.image_box:
+                    self.image = gr.Image(
+                        label="Picture", type="filepath", sources=["upload", "clipboard"], elem_id="search-image",
+                        height=180, buttons=["fullscreen"],
+                    )  # fmt: skip
+                with gr.Column(min_width=0, visible=False) as self.audio_box:
+                    self.audio = gr.Audio(
+                        label="Sound", type="filepath", sources=["upload", "microphone"], elem_id="search-audio",
+                        buttons=[],
+                    )  # fmt: skip
+                with gr.Column(min_width=0, visible=False) as self.video_box:
+                    self.video = gr.Video(
+                        label="Video", sources=["upload"], elem_id="search-video", height=220, buttons=[]
+                    )
+                for field in (self.image, self.audio, self.video):
+                    take_as_sent(field)
+            with gr.Row(elem_id="search-options"):
+                self.modality = gr.Dropdown(label="Show", elem_id="search-modality", min_width=120)
+                self.dimension = gr.Dropdown(label="Dimensions", elem_id="search-dimension", min_width=110)
+                self.reranker = gr.Dropdown(label="Rerank with", elem_id="search-reranker", min_width=180)
+                self.first = gr.Number(
+                    50, label="Rerank first", precision=0, minimum=2, maximum=1000, elem_id="search-first", min_width=90
+                )
+                self.count = gr.Number(
+                    10, label="Results", precision=0, minimum=1, maximum=100, elem_id="search-count", min_width=90
+                )
+            self.results = view("search-results")
+        with (
+            gr.Accordion(
+                "Make something else searchable",
+                open=False,
+                elem_id="search-form",
+                elem_classes=["card"],
+                visible=False,
+            ) as self.form,
+            gr.Row(elem_classes=["form-row"]),
+        ):
+            self.collection = gr.Dropdown(label="Collection", elem_id="search-collection")
+            self.model = gr.Dropdown(label="Read by", allow_custom_value=True, elem_id="search-model")
+            self.make = gr.Button("Make searchable", variant="primary", elem_id="search-make", min_width=0)
+        self.foot = view("search-foot")
+        self.timer = gr.Timer(TICK_SECONDS, active=False)
+        self.seen = gr.Textbox(visible="hidden", label="Seen")
+        self._wire(tab)
+
+    def _wire(self, tab: gr.Tab) -> None:
+        page = self.page
+        drawn = [self.top, self.job, self.main, self.form, self.foot, self.collection, self.model, self.modality,
+                 self.dimension, self.reranker, self.timer, self.seen]  # fmt: skip
+        page.refresh(tab, "search", self.refresh, [], drawn, timer=self.timer)
+        page.on([self.timer.tick], self.watch_index, [self.seen], drawn)
+        page.on([self.mode.input], self.choose_mode, [self.mode],
+                [self.text, self.media_row, self.image_box, self.audio_box, self.video_box])  # fmt: skip
+        page.on([self.make.click], self.make_searchable, [self.collection, self.model], drawn)
+        page.on([self.top.click, self.job.click, self.foot.click], self.use_view, [], [*drawn, self.results])
+        page.on([self.go.click, self.text.submit], self.search,
+                [self.mode, self.text, self.image, self.audio, self.video, self.modality, self.dimension, self.reranker,
+                 self.first, self.count], [self.results], queue=True, waits_on=self.results)  # fmt: skip
+
+    def refresh(self, place: Place) -> Widgets:
+        """The index in hand and what can be asked of it, read from disk."""
+        workspace, current = self.page.workspace, self._jobs()
+        listed = list_indexes(workspace)
+        shown = self._index(place, listed)
+        collections = [card.name for card in list_collections(workspace)]
+        models = embedder_choices(workspace)
+        waiting = any(not job.status().ended for job in current)
+        return {
+            self.top: search_views.top(listed, shown, bool(collections), waiting),
+            self.job: "".join(job_views.job_card(job, _title(job)) for job in current),
+            self.main: gr.Column(visible=shown is not None),
+            self.form: gr.Accordion(
+                visible=bool(collections) and (shown is not None or not waiting),
+                open=shown is None,
+                label="Make something else searchable" if shown else "Make searchable",
+            ),
+            self.foot: search_views.foot(shown) if shown else "",
+            self.collection: gr.Dropdown(choices=collections, value=collection_in_hand(workspace, place) or None),
+            self.model: gr.Dropdown(choices=models, value=models[0][1]),
+            self.timer: clock(waiting, TICK_SECONDS),
+            self.seen: self._seen(),
+            **(self._options(shown, place) if shown else {}),
+        }  # fmt: skip
+
+    def watch_index(self, place: Place, seen: str) -> Widgets | None:
+        """While an index is being made: its progress, then the search."""
+        return None if self._seen() == seen else self.refresh(place)
+
+    def choose_mode(self, place: Place, mode: str) -> Widgets:
+        """Show the field for what is asked with."""
+        return {
+            self.text: gr.Textbox(visible=mode in ("text", "mixed")),
+            self.media_row: gr.Row(visible=mode != "text"),
+            self.image_box: gr.Column(visible=mode in ("image", "mixed")),
+            self.audio_box: gr.Column(visible=mode == "audio"),
+            self.video_box: gr.Column(visible=mode == "video"),
+        }
+
+    def make_searchable(self, place: Place, collection: str, model: str) -> Widgets:
+        """Start indexing a collection with a model in the background."""
+        if not collection or not model:
+            raise WorkbenchError("Choose a collection and the model that reads it.")
+        model = typed_reference(model)
+        place = place.at(index=start_index(self.page, collection, model), collection=collection)
+        return {self.page.place: place, **self.refresh(place)}
+
+    def use_view(self, place: Place, event: gr.EventData) -> Widgets:
+        """What the buttons and selects of our HTML do."""
+        said: dict[str, Any] = dict(event._data)
+        act, name = said["act"], str(said.get("name", ""))
+        if act == "choose":
+            chosen = get_index(self.page.workspace, str(said["index"]))
+            place = place.at(index=chosen.name, collection=chosen.collection)
+        elif act == "remove":
+            remove_index(self.page.workspace, name)
+            place = place.at(index="")
+        else:
+            job_views.use_job(self.page.workspace, act, name)
+        return {self.page.place: place, self.results: "", **self.refresh(place)}
+
+    def search(
+        self, place: Place, mode: str, text: str, image: str | None, audio: str | None, video: str | None,
+        modality: str, dimension: str, reranker: str, first: int, count: int,
+    ) -> Widgets:  # fmt: skip
+        """Ask the index and show what it found."""
+        shown = self._index(place, list_indexes(self.page.workspace))
+        if shown is None:
+            raise WorkbenchError("There is no index to search. Make a collection searchable first.")
+        found = self.searcher.search(
+            shown.name,
+            read_query(mode, text, image, audio, video),
+            top=int(count or 10),
+            modality=None if modality in (ANY, None) else modality,
+            dimension=int(dimension) if dimension else None,
+            reranker=typed_reference(reranker) if reranker else None,
+            rerank_first=int(first or 50),
+        )
+        return {self.results: search_views.results(found, self.page.workspace, self.page.media)}
+
+    def _index(self, place: Place, listed: list[IndexCard]) -> IndexCard | None:
+        chosen = next((card for card in listed if card.name == place.index), None)
+        if chosen is None and place.index and self._jobs():
+            return None  # it is being made just now
+        mine = [card for card in listed if card.collection == place.collection]
+        return chosen or next(iter([*mine, *listed]), None)
+
+    def _options(self, shown: IndexCard, place: Place) -> Widgets:
+        sizes = [str(size) for size in search_views.sizes(shown.dimension)]
+        rerankers = with_limits(self.page.workspace, reranker_choices(self.page.workspace), shown.modalities)
+        mine = f"run:{place.run}" if place.run else ""
+        return {
+            self.modality: gr.Dropdown(choices=search_views.modality_choices(shown, ANY), value=ANY),
+            self.dimension: gr.Dropdown(choices=sizes, value=sizes[0]),
+            self.reranker: gr.Dropdown(
+                choices=[("nothing", NO_RERANKER), *rerankers],
+                value=mine if mine in {value for _, value in rerankers} else NO_RERANKER,
+            ),
+        }
+
+    def _jobs(self) -> list[JobFolder]:
+        return job_views.open_jobs(self.page.workspace, "index")
+
+    def _seen(self) -> str:
+        there = [f"{card.name}@{card.created}" for card in list_indexes(self.page.workspace)]
+        return " ".join([*(job.etag() for job in self._jobs()), *there])
+
+
+def _title(job: JobFolder) -> str:
+    return f"Making {job.spec.get('collection', '')} searchable"
+
+
+def take_as_sent(field: Any) -> None:
+    """Let a field give the path of what was uploaded, untouched.
+
+    Gradio would decode a picture first: lay its transparency onto black, and fail without words where it is damaged.
+    """
+    field.preprocess = lambda payload: payload.path if payload else None
+
+
+def read_query(mode: str, text: str, image: str | None, audio: str | None, video: str | None) -> Item:
+    """The query as an item. Raises WorkbenchError saying what is still missing."""
+    words = (text or "").strip()
+    if mode == "text":
+        if not words:
+            raise WorkbenchError("Write what you are looking for, then press Search.")
+        return Item(text=words)
+    if mode == "mixed":
+        if not words or not image:
+            raise WorkbenchError("A mixed question needs both: some words and a picture.")
+        return Item(text=words, image=_read(image, "image"))
+    given = {"image": image, "audio": audio, "video": video}[mode]
+    noun = {"image": "picture", "audio": "sound", "video": "video"}[mode]
+    if not given:
+        raise WorkbenchError(f"Choose a {noun} to search with, then press Search.")
+    data: dict[str, Any] = {mode: _read(given, mode)}
+    return Item(**data)
+
+
+def _read(path: str, modality: str) -> bytes:
+    """The bytes of an upload, after a look that they are what they should be. Gradio has checked the path."""
+    data = Path(path).read_bytes()
+    media.check_media(modality, data)
+    return data

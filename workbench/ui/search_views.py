@@ -1,0 +1,153 @@
+"""The HTML of the Search tab: what is searched, the results as cards of one height, who moved, how long it took."""
+
+from __future__ import annotations
+
+from workbench.collection.store import Collection, open_collection
+from workbench.errors import WorkbenchError
+from workbench.index.registry import IndexCard
+from workbench.index.results import Hit, SearchResult
+from workbench.ui import cards, words
+from workbench.ui.choices import model_name
+from workbench.ui.data_views import has_media, item_box
+from workbench.ui.media_route import MediaRoute
+from workbench.workspace import Workspace
+
+
+def top(listed: list[IndexCard], shown: IndexCard | None, has_collection: bool, waiting: bool) -> str:
+    """What is searched, in a sentence, and the select of indexes."""
+    if shown is None:
+        if not has_collection:
+            return cards.heading("Search") + cards.empty(
+                "Import a collection first; then one click makes it searchable.",
+                cards.button("Bring pairs", "", primary=True, open_tab="data"),
+            )
+        lead = (
+            "It can be searched as soon as every item has been read."
+            if waiting
+            else ("A model reads every item of a collection once; then you can ask by text, picture or sound.")
+        )
+        return cards.heading("Search", cards.text(lead))
+    lead = (
+        f"{cards.text(contents(shown))} in <b>{cards.text(shown.collection)}</b>, read by "
+        f"<b>{cards.text(model_name(shown.model))}</b> at {shown.dimension} dimensions."
+    )
+    options = (
+        (card.name, card.name if card.name == card.collection else f"{card.name} · {card.collection}")
+        for card in listed
+    )
+    choice = cards.chooser("index", "Index", options, shown.name)
+    return f'<div class="split top">{cards.heading("Search", lead)}{choice}</div>'
+
+
+def contents(index: IndexCard) -> str:
+    """1,639 pictures and 200 sounds."""
+    parts = []
+    for name, count in sorted(index.modalities.items(), key=lambda entry: -entry[1]):
+        plural = words.MODALITY_PLURALS.get(name, f"items of {words.modality(name)}")
+        parts.append(words.count(count, words.modality(name), plural))
+    return words.listing(parts) or words.count(index.rows, "item")
+
+
+def modality_choices(index: IndexCard, anything: str) -> list[tuple[str, str]]:
+    """What the results may be limited to."""
+    named = [(words.MODALITY_PLURALS.get(name, words.modality(name)), name) for name in index.modalities]
+    return [("everything", anything), *named]
+
+
+def sizes(dimension: int) -> list[int]:
+    """The index's own dimension and its halves down to 16."""
+    found = [dimension]
+    while found[-1] // 2 >= 16:
+        found.append(found[-1] // 2)
+    return found
+
+
+def foot(index: IndexCard) -> str:
+    """How the index is made, and Remove."""
+    kind = "compared with every item" if index.kind == "exact" else f"{index.kind}, recall {index.recall:.3f}"
+    remove = cards.remove(
+        "index",
+        f"This deletes the index “{cards.text(index.name)}” of {index.rows:,} items. Collection and model stay; "
+        "making it again reads every item anew.",
+        index.name,
+    )
+    return cards.foot(f"{words.size(index.bytes)} · {kind} · made {words.clock(index.created)}", remove)
+
+
+def results(found: SearchResult, workspace: Workspace, media_route: MediaRoute) -> str:
+    """The hits as cards, with the milliseconds of each stage above them."""
+    if not found.hits:
+        return '<p class="quiet" role="status">Nothing was found. Widen what is shown, or ask in other words.</p>'
+    stages = ("encode", "search", "rerank") if found.reranker else ("encode", "search")
+    spent = " · ".join(f"{name} {found.milliseconds.get(name, 0.0):,.0f} ms" for name in stages)
+    best, worst = max(hit.score for hit in found.hits), min(0.0, *(hit.score for hit in found.hits))
+    shown = _Shown(workspace, media_route, found.hits)
+    boxes = "".join(
+        _hit(hit, (hit.score - worst) / max(best - worst, 1e-9), shown, bool(found.reranker)) for hit in found.hits
+    )
+    line = f'<p class="quiet small stages" role="status">{len(found.hits)} results · {cards.text(spent)}</p>'
+    return f'{line}<ol class="grid hits">{boxes}</ol>'
+
+
+class _Shown:
+    """What is shown of hits: their media, and the words with which their collections ask for them."""
+
+    def __init__(self, workspace: Workspace, media_route: MediaRoute, hits: list[Hit]) -> None:
+        self._media_route = media_route
+        self._collections: dict[str, Collection] = {}
+        self._captions: dict[str, str] = {}
+        for name in {hit.collection for hit in hits}:
+            try:
+                self._collections[name] = open_collection(workspace, name)
+            except WorkbenchError:
+                continue  # removed since: the index still has the texts
+            documents = [hit.id for hit in hits if hit.collection == name]
+            self._captions |= captions(self._collections[name], documents)
+
+    def box(self, hit: Hit) -> tuple[str, str]:
+        """The upper part of a card and its caption."""
+        collection = self._collections.get(hit.collection)
+        if collection is None or hit.row < 0:
+            return cards.words_box(hit.text or hit.file or hit.id), ""
+        item = collection.item("corpus", hit.row)
+        own = item.text if has_media(item) else ""
+        asked = self._captions.get(hit.id, "")
+        return item_box(item, collection, "corpus", hit.row, self._media_route), own or asked or hit.file
+
+
+def captions(collection: Collection, documents: list[str]) -> dict[str, str]:
+    """The text of a query that each document answers, where there is one; found by scanning the tables."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    judged = collection.judgements.data.table.select(["query", "document", "score"])
+    judged = judged.filter(pc.and_(pc.is_in(judged["document"], pa.array(documents)), pc.greater(judged["score"], 0)))
+    queries = collection.queries.data.table.select(["id", "text"])
+    queries = queries.filter(pc.is_in(queries["id"], pa.array(judged["query"].unique())))
+    texts = dict(zip(queries["id"].to_pylist(), queries["text"].to_pylist(), strict=True))
+    found: dict[str, str] = {}
+    for query, document in zip(judged["query"].to_pylist(), judged["document"].to_pylist(), strict=True):
+        if texts.get(query):
+            found.setdefault(document, texts[query])
+    return found
+
+
+def _hit(hit: Hit, share: float, shown: _Shown, reranked: bool) -> str:
+    box, words_below = shown.box(hit)
+    caption = f'<p class="caption" tabindex="0">{cards.text(words_below)}</p>' if words_below else "<p></p>"
+    moved = _moved(hit) if reranked else ""
+    line = f'<div class="split"><span class="small quiet">{hit.rank} · {words.number(hit.score, 2)}</span>{moved}</div>'
+    bar = f'<div class="bar"><i style="width:{100 * share:.0f}%"></i></div>'
+    return f'<li class="card item hit">{box}{caption}<div class="score">{bar}{line}</div></li>'
+
+
+def _moved(hit: Hit) -> str:
+    """By how many ranks the reranker moved it: an arrow, the number, and words for a screen reader."""
+    by = hit.moved
+    if by == 0:
+        return f'<span class="moved" title="not moved">{cards.icon("flat")}<span class="unseen">not moved</span></span>'
+    tone, arrow, said = ("good", "up", "up") if by > 0 else ("bad", "down", "down")
+    return (
+        f'<span class="moved {tone}" title="was {hit.first_rank}">{cards.icon(arrow)}{abs(by)}'
+        f'<span class="unseen"> {said}, was {hit.first_rank}</span></span>'
+    )

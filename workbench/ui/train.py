@@ -1,0 +1,210 @@
+"""The Train tab: where to start from, how long to learn, and every setting for whoever wants it."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+import gradio as gr
+from pydantic.fields import FieldInfo
+
+from workbench import jobs
+from workbench.collection.store import Card, list_collections, open_collection
+from workbench.errors import WorkbenchError
+from workbench.models.catalogue import describe
+from workbench.models.source import typed_reference
+from workbench.settings import KINDS, PRESET_WORDS, PRESETS, TrainSettings
+from workbench.training.run import train_spec
+from workbench.ui import train_views, words
+from workbench.ui.choices import base_choices, collection_in_hand, with_limits
+from workbench.ui.page import Page, Widgets, view
+from workbench.ui.place import Place
+from workbench.workspace import check_name
+
+TRUST_WORDS = (
+    "Some models bring program code of their own, which then runs on this machine with your rights. Tick this only for "
+    "an author you trust."
+)
+FIELDS: dict[str, FieldInfo] = dict(TrainSettings.model_fields)
+
+
+def build(page: Page, tab: gr.Tab) -> None:
+    """Fill the Train tab."""
+    TrainTab(page, tab)
+
+
+class TrainTab:
+    """The widgets of the tab and their handlers."""
+
+    def __init__(self, page: Page, tab: gr.Tab) -> None:
+        self.page = page
+        self.top = view("train-top")
+        with gr.Row(elem_id="train-main", elem_classes=["wide-narrow"], visible=False) as self.main:
+            with gr.Column(elem_id="train-choices", min_width=0):
+                with gr.Column(elem_classes=["card"], min_width=0):
+                    self.model = gr.Dropdown(
+                        label="Start from", allow_custom_value=True, elem_id="train-model",
+                        info="Choose one, or type the id of a model on the Hugging Face Hub.",
+                    )  # fmt: skip
+                    self.about = view("train-about")
+                    self.trust = gr.Checkbox(
+                        label="Let this model run its own code", info=TRUST_WORDS, elem_id="train-trust"
+                    )
+                    self.kind = gr.Radio(
+                        [(words.KIND_WORDS[kind], kind) for kind in KINDS], value=KINDS[0], label="What to train",
+                        elem_id="train-kind", elem_classes=["choices"],
+                    )  # fmt: skip
+                self.preset = gr.Radio(
+                    [("\n".join(PRESET_WORDS[preset]), preset) for preset in PRESETS], value=PRESETS[0],
+                    label="How long to learn", elem_id="train-preset", elem_classes=["presets"],
+                )  # fmt: skip
+                self.lesson = view("train-lesson")
+                with gr.Accordion(
+                    f"Advanced: {len(FIELDS)} settings", open=False, elem_id="train-advanced", elem_classes=["card"]
+                ):
+                    self.settings = {name: make_field(name, info) for name, info in FIELDS.items()}
+            with gr.Column(elem_id="train-start-card", elem_classes=["card"], min_width=0):
+                self.summary = view("train-summary")
+                self.collection = gr.Dropdown(label="Collection", elem_id="train-collection")
+                self.name = gr.Textbox(label="Name of the run", max_length=64, elem_id="train-name")
+                self.start = gr.Button("Start training", variant="primary", elem_id="train-start")
+        self.timer = gr.Timer(3600.0, active=False)
+        self._wire(tab)
+
+    def _wire(self, tab: gr.Tab) -> None:
+        page, settings = self.page, list(self.settings.values())
+        chosen = [self.collection, self.model, self.kind, self.preset]
+        proposed = [self.about, self.trust, self.lesson, self.summary, self.name, *settings]
+        page.refresh(tab, "train", self.refresh, [self.kind, self.preset],
+                     [self.top, self.main, self.collection, self.model, *proposed], timer=self.timer)  # fmt: skip
+        page.on([self.kind.input], self.choose_kind, chosen, [self.model, *proposed])
+        page.on([self.model.input, self.preset.input], self.propose, chosen, proposed)
+        page.on([self.collection.input], self.choose_collection, chosen, [self.top, self.model, *proposed])
+        page.on([self.start.click], self.start_training, [*chosen, self.name, self.trust, *settings])
+
+    def refresh(self, place: Place, kind: str, preset: str) -> Widgets:
+        """What can be trained, read from disk."""
+        workspace = self.page.workspace
+        collection = collection_in_hand(workspace, place)
+        if not collection:
+            return {self.top: train_views.nothing(), self.main: gr.Row(visible=False)}
+        names = [card.name for card in list_collections(workspace)]
+        card = open_collection(workspace, collection).card
+        choices = self._models(kind, card)
+        model = "starter-reranker" if kind == "reranker" else "starter"
+        return {
+            self.top: train_views.top(card),
+            self.main: gr.Row(visible=True),
+            self.collection: gr.Dropdown(choices=names, value=collection),
+            self.model: gr.Dropdown(choices=choices, value=model),
+            **self.propose(place, collection, model, kind, preset),
+        }
+
+    def choose_collection(self, place: Place, collection: str, model: str, kind: str, preset: str) -> Widgets:
+        """Another collection: its words, and the settings that fit its size."""
+        card = open_collection(self.page.workspace, collection).card
+        return {
+            self.page.place: place.at(collection=collection),
+            self.top: train_views.top(card),
+            self.model: gr.Dropdown(choices=self._models(kind, card), value=model),
+            **self.propose(place, collection, model, kind, preset),
+        }
+
+    def choose_kind(self, place: Place, collection: str, model: str, kind: str, preset: str) -> Widgets:
+        """Another kind of model: other models to start from."""
+        choices = self._models(kind, open_collection(self.page.workspace, collection).card)
+        fitting = "starter-reranker" if kind == "reranker" else "starter"
+        model = model if model in {value for _, value in choices} else fitting
+        return {
+            self.model: gr.Dropdown(choices=choices, value=model),
+            **self.propose(place, collection, model, kind, preset),
+        }
+
+    def _models(self, kind: str, card: Card) -> list[tuple[str, str]]:
+        """What a run may start from, those last that cannot read the collection."""
+        needed = [*card.modalities["query"], *card.modalities["document"]]
+        return with_limits(self.page.workspace, base_choices(self.page.workspace, kind), needed)
+
+    def propose(self, place: Place, collection: str, model: str, kind: str, preset: str) -> Widgets:
+        """The settings that a preset gives, in words and in the form."""
+        workspace = self.page.workspace
+        about = describe(workspace, typed_reference(model))
+        shown = {self.trust: gr.Checkbox(visible="/" in model and self.page.may_run_code, value=False)}
+        try:
+            spec = train_spec(workspace, collection=collection, model=model, kind=kind, preset=preset, overrides={})
+        except WorkbenchError as error:
+            return {
+                self.about: train_views.about(about),
+                self.lesson: train_views.cannot(error),
+                self.summary: "",
+                **shown,
+            }
+        card = open_collection(workspace, collection).card
+        return {
+            **shown,
+            self.about: train_views.about(about),
+            self.lesson: train_views.lesson(card, spec, about),
+            self.summary: train_views.summary(card, spec),
+            self.name: jobs.free_name(
+                workspace, f"{collection}-{preset}" if kind == "embedder" else f"{collection}-{kind}"
+            ),
+            **{widget: show_value(spec["settings"][name]) for name, widget in self.settings.items()},
+        }
+
+    def start_training(
+        self, place: Place, collection: str, model: str, kind: str, preset: str, name: str, trust: bool, *settings: Any
+    ) -> Widgets:
+        """Start the run in the background and go to where it can be watched."""
+        check_name(name, "run")
+        if trust and not self.page.may_run_code:
+            raise WorkbenchError(
+                "This page is open to others, so no model may run its own code here. Start the page on your own "
+                "computer or with --auth USER:PASSWORD, or choose a model that needs no code."
+            )
+        chosen: dict[str, Any] = {
+            "collection": collection,
+            "model": typed_reference(model),
+            "kind": kind,
+            "preset": preset,
+            "trust_remote_code": trust,
+        }
+        workspace = self.page.workspace
+        usual = train_spec(workspace, **chosen, overrides={})["settings"]
+        given = dict(zip(self.settings, settings, strict=True))
+        changed = {key: value for key, value in given.items() if value is not None and value != show_value(usual[key])}
+        jobs.start(workspace, "train", name, train_spec(workspace, **chosen, overrides=read_values(changed)))
+        return {self.page.place: place.at(tab="runs", run=name, collection=collection)}
+
+
+def make_field(name: str, info: FieldInfo) -> Any:
+    """The widget of one declared setting: its title and unit, its default, what more of it does."""
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    unit = str(extra.get("unit", ""))
+    label = f"{info.title} ({unit})" if unit and unit != str(info.title).lower() else str(info.title)
+    words_of: dict[str, Any] = {"label": label, "info": info.description, "elem_id": f"setting-{name}"}
+    kind = info.annotation
+    if kind is bool:
+        return gr.Checkbox(value=bool(info.default), **words_of)
+    if kind in (int, float):
+        return gr.Number(value=info.default, precision=0 if kind is int else None, **words_of)
+    if typing.get_origin(kind) is typing.Literal:
+        return gr.Dropdown(choices=list(typing.get_args(kind)), value=info.default, **words_of)
+    return gr.Textbox(value=show_value(info.default), **words_of)
+
+
+def show_value(value: Any) -> Any:
+    """A setting as its widget shows it: a list as words with commas."""
+    return ", ".join(str(part) for part in value) if isinstance(value, list) else value
+
+
+def read_values(changed: dict[str, Any]) -> dict[str, Any]:
+    """Changed settings as `check_settings` takes them; lists are split at commas."""
+    return {
+        name: [part.strip() for part in value.split(",") if part.strip()] if is_list(name) else value
+        for name, value in changed.items()
+    }
+
+
+def is_list(name: str) -> bool:
+    """Whether a setting holds several values."""
+    return typing.get_origin(FIELDS[name].annotation) is list

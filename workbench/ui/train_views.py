@@ -1,0 +1,104 @@
+"""The HTML of the Train tab: what will be learned, from what, and how, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.collection.store import Card
+from workbench.errors import WorkbenchError
+from workbench.ui import cards, words
+
+
+def nothing() -> str:
+    """The tab before there is a collection."""
+    return cards.heading("Train") + cards.empty(
+        "Bring pairs first: a model learns from what people ask and what they should find.",
+        cards.button("Bring pairs", "", primary=True, open_tab="data"),
+    )
+
+
+def top(card: Card) -> str:
+    """Teach a model that, given caption, it should find picture."""
+    query, document = sides(card)
+    return cards.heading(
+        "Train", f"Teach a model that, given <b>{cards.text(query)}</b>, it should find <b>{cards.text(document)}</b>."
+    )
+
+
+def sides(card: Card) -> tuple[str, str]:
+    """The user's words for the two sides."""
+    return card.labels.get("query", "query"), card.labels.get("document", "document")
+
+
+def about(described: dict[str, Any]) -> str:
+    """The model in one line: what it takes, how large it is."""
+    chips = "".join(cards.chip(words.modality(name)) for name in described.get("modalities") or ())
+    facts = [
+        f"{described['parameters'] / 1e6:,.3g} M parameters" if described.get("parameters") else "",
+        f"{described['dimension']:,} dimensions" if described.get("dimension") else "",
+        described.get("words") or "",
+    ]
+    line = " · ".join(fact for fact in facts if fact)
+    return f'<div class="chips">{chips}</div><p class="quiet small">{cards.text(line)}</p>'
+
+
+def lesson(card: Card, spec: dict[str, Any], described: dict[str, Any]) -> str:
+    """How it will learn, in a sentence or two."""
+    return cards.card(f"<p>{cards.text(lesson_words(card, spec, described))}</p>", label="How it will learn")
+
+
+def lesson_words(card: Card, spec: dict[str, Any], described: dict[str, Any]) -> str:
+    """The lesson without its card, not escaped."""
+    query, document = sides(card)
+    settings = spec["settings"]
+    many = words.plural_of(document)
+    if spec["kind"] == "reranker":
+        first = spec.get("first_stage", "the embedder")
+        wrong = words.count(settings["negatives_per_query"], f"wrong {document}")
+        return (
+            f"The model sees a {query} and a {document} together and learns to tell right from wrong: each right "
+            f"{document} comes with {wrong}, easy ones first, then those that {first} "
+            "took for right."
+        )
+    sizes = settings["matryoshka_dimensions"] or halves(int(described.get("dimension") or 0))
+    at = f", at {words.listing([str(size) for size in sizes])} dimensions at once" if len(sizes) > 1 else ""
+    if spec["kind"] == "late-interaction":
+        return (
+            f"Each part of a {query} looks for its best match among the parts of a {document}; right pairs are pulled "
+            f"together and the other {many} of the batch pushed away."
+        )
+    return (
+        f"Each {query} is pulled towards its own {document} and away from the other {many} of its batch of "
+        f"{settings['batch_size']}, in both directions{at}. The untouched model is "
+        "scored first, so that you see whether it helped."
+    )
+
+
+def halves(dimension: int) -> list[int]:
+    """The full size and its halves down to 16, as the default Matryoshka dimensions are."""
+    sizes = []
+    while dimension >= 16:
+        sizes.append(dimension)
+        dimension //= 2
+    return sizes
+
+
+def cannot(error: WorkbenchError) -> str:
+    """Why this choice cannot be trained."""
+    return cards.notice(error.message, error.problems, closable=False)
+
+
+def summary(card: Card, spec: dict[str, Any]) -> str:
+    """What will be done: pairs, passes, steps, held-out part."""
+    settings, pairs = spec["settings"], card.counts.get("train", 0)
+    steps = max(1, round(pairs * settings["epochs"] / settings["batch_size"]))
+    if settings["max_steps"]:
+        steps = min(steps, settings["max_steps"])
+    rows = [
+        ["Training pairs", f"{pairs:,}"],
+        ["Passes", f"{settings['epochs']:g}"],
+        ["Steps, about", f"{steps:,}"],
+        ["Held-out pairs", f"{card.counts.get('eval', 0):,}"],
+    ]
+    body = "".join(f"<dt>{cards.text(name)}</dt><dd>{cards.text(value)}</dd>" for name, value in rows)
+    return f'<h2 class="label">This run</h2><dl class="facts">{body}</dl>'
