@@ -52,7 +52,7 @@ class DataTab:
     def _wire(self, tab: gr.Tab) -> None:
         page, drawn = self.page, [self.top, self.bring, self.way, self.collection, self.job, self.timer, self.seen]
         page.refresh(tab, "data", self.refresh, [self.upload], drawn, timer=self.timer)
-        page.on([self.timer.tick], self.watch_import, [self.seen, self.upload], drawn)
+        page.watch("data", self.timer, self.watch_import, [self.seen, self.upload], drawn)
         page.on([self.upload.upload], self.read_upload, [self.upload], [self.mapper, self.upload, *drawn], queue=True)
         page.on([self.upload.clear], self.forget_upload, [], [self.mapper, *drawn])
         page.on([self.open_demo.click], self.open_demo_collection, [], drawn)

@@ -69,7 +69,7 @@ class EvaluateTab:
         shown = [self.top, self.job, self.main, self.plot, self.advice, self.result, self.form, self.timer, self.seen]
         drawn = [*shown, self.models, self.collection]
         page.refresh(tab, "evaluate", self.refresh, [], drawn, timer=self.timer)
-        page.on([self.timer.tick], self.watch_job, [self.seen], shown)
+        page.watch("evaluate", self.timer, self.watch_job, [self.seen], shown)
         page.on([self.start.click], self.start_evaluation,
                 [self.models, self.collection, self.dimensions, self.precisions], drawn)  # fmt: skip
         page.on([self.top.click, self.job.click, self.result.click], self.use_view, [], drawn)

@@ -41,6 +41,7 @@ class Page:
         self.workspace = workspace
         self.media = MediaRoute(workspace)
         self._openings: list[tuple[gr.Tab, str, Handler, Sequence[Any], Sequence[Any], gr.Timer]] = []
+        self._watching: list[tuple[str, gr.Timer, Handler, Sequence[Any], Sequence[Any]]] = []
         with gr.Row(elem_id="frame"):
             with gr.Column(elem_id="side", min_width=0):
                 self.rail = make_rail()
@@ -101,11 +102,20 @@ class Page:
         """Draw a tab from disk whenever it opens. Its `timer` ticks only while it is the open one."""
         self._openings.append((tab, name, handler, inputs, outputs, timer))
 
+    def watch(self, name: str, timer: gr.Timer, handler: Handler, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        """Let `handler` look for what is new whenever the tab's `timer` ticks."""
+        self._watching.append((name, timer, handler, inputs, outputs))
+
     def finish(self, demo: gr.Blocks) -> None:
         """Wire what needs all the tabs: opening one of them stops the clocks of the others."""
+        timers = {name: timer for _, name, _, _, _, timer in self._openings}
+        every = list(timers.values())
         for tab, name, handler, inputs, outputs, timer in self._openings:
-            others = [other[-1] for other in self._openings if other[-1] is not timer]
-            self.on([tab.select], _alone(handler, others), inputs, [*outputs, *others], opens=name)
+            others = [other for other in every if other is not timer]
+            self.on([tab.select], _opening(name, handler, others), inputs, [*outputs, *others], opens=name)
+        for name, timer, handler, inputs, outputs in self._watching:
+            shown = [*outputs, *(other for other in every if other not in outputs)]
+            self.on([timer.tick], _watching(name, handler, timers), inputs, shown)
         self.on([demo.load], self.open_page)
         self.on([self.pulse.tick], self.refresh_rail, [self.rail])
 
@@ -154,12 +164,31 @@ class Page:
         return {self.message: "", **changed, self.rail: rail, self.pulse: pulse}
 
 
-def _alone(handler: Handler, others: Sequence[gr.Timer]) -> Handler:
+def _opening(name: str, handler: Handler, others: Sequence[gr.Timer]) -> Handler:
+    """Draw the tab that opens and stop the other clocks; unless the page is elsewhere by now.
+
+    Gradio opens its first tab before the address can ask for another, and answers may overtake one another.
+    """
+
     @functools.wraps(handler)
     def draw(place: Place, *given: Any) -> Widgets | None:
+        if place.tab != name:
+            return None
         return {**(handler(place, *given) or {}), **{timer: gr.Timer(active=False) for timer in others}}
 
     return draw
+
+
+def _watching(name: str, handler: Handler, timers: dict[str, gr.Timer]) -> Handler:
+    """A tick of a tab that is not the open one, whose late answer started it again, gives way to the open one's."""
+
+    @functools.wraps(handler)
+    def look(place: Place, *given: Any) -> Widgets | None:
+        if place.tab == name:
+            return handler(place, *given)
+        return {timer: gr.Timer(active=other == place.tab) for other, timer in timers.items()}
+
+    return look
 
 
 def clock(busy: bool, seconds: float) -> gr.Timer:

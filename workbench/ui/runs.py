@@ -38,7 +38,7 @@ class RunsTab:
         self.seen = gr.Textbox(visible="hidden", label="Seen")
         shown = [self.top, self.curves, self.loss, self.ndcg, self.below, self.timer, self.seen]
         page.refresh(tab, "runs", self.refresh, [], shown, timer=self.timer)
-        page.on([self.timer.tick], self.watch_run, [self.seen], shown)
+        page.watch("runs", self.timer, self.watch_run, [self.seen], shown)
         page.on([self.top.click, self.below.click], self.use_view, [], shown)
 
     def refresh(self, place: Place) -> Widgets:

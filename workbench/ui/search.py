@@ -106,7 +106,7 @@ class SearchTab:
         drawn = [self.top, self.job, self.main, self.form, self.foot, self.collection, self.model, self.modality,
                  self.dimension, self.reranker, self.timer, self.seen]  # fmt: skip
         page.refresh(tab, "search", self.refresh, [], drawn, timer=self.timer)
-        page.on([self.timer.tick], self.watch_index, [self.seen], drawn)
+        page.watch("search", self.timer, self.watch_index, [self.seen], drawn)
         page.on([self.mode.input], self.choose_mode, [self.mode],
                 [self.text, self.media_row, self.image_box, self.audio_box, self.video_box])  # fmt: skip
         page.on([self.make.click], self.make_searchable, [self.collection, self.model], drawn)
