@@ -102,7 +102,9 @@ class Page:
         """Draw a tab from disk whenever it opens. Its `timer` ticks only while it is the open one."""
         self._openings.append((tab, name, handler, inputs, outputs, timer))
 
-    def watch(self, name: str, timer: gr.Timer, handler: Handler, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+    def watch(
+        self, name: str, timer: gr.Timer, handler: Handler, inputs: Sequence[Any], outputs: Sequence[Any]
+    ) -> None:
         """Let `handler` look for what is new whenever the tab's `timer` ticks."""
         self._watching.append((name, timer, handler, inputs, outputs))
 
