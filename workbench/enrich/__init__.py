@@ -1,0 +1,1 @@
+"""What a model adds to a collection: hard negatives, and queries for documents that came without."""
