@@ -71,14 +71,31 @@ def split_judgements(
         np.where(is_eval, "eval", "train").astype(object),
         method,
         round(count / len(queries), 4),
-        _sentence(method, count, documents),
+        split_sentence(method, count, documents),
     )
 
 
-def _sentence(method: str, queries: int, documents: int) -> str:
+def given_split(
+    query_rows: Sequence[int] | np.ndarray, document_rows: Sequence[int] | np.ndarray, labels: Sequence[str]
+) -> Split:
+    """The split that the user's own tables make, told as `split_judgements` tells its own."""
+    array = np.array(labels, dtype=object)
+    is_eval = array == "eval"
+    queries = len(np.unique(np.asarray(query_rows)[is_eval]))
+    share = queries / max(1, len(np.unique(np.asarray(query_rows))))
+    documents = len(np.unique(np.asarray(document_rows)[is_eval]))
+    return Split(array, "given", round(share, 4), split_sentence("given", queries, documents))
+
+
+def split_sentence(method: str, queries: int, documents: int) -> str:
+    """What is held out, for the page. method: `component`, `query` or `given`; counts are of the held-out ones."""
+    if not queries:
+        return "Nothing is held out, so no score can be measured."
     asked = f"{queries:,} queries" if queries != 1 else "1 query"
+    are = "are" if queries != 1 else "is"
+    if method == "given":
+        return f"{asked} {are} held out for the score, as the tables that were brought say."
     if method == "query":
-        are = "are" if queries != 1 else "is"
         return (
             f"{asked} {are} held out for the score; the documents are shared, so some of theirs are seen in training."
         )

@@ -3,7 +3,8 @@
     card.json      name, source, labels of the two sides, counts, modalities, split, skipped rows, fingerprint
     queries/       id, modality, text, image, audio, video, thumbnail, meta     (one row an item)
     corpus/        the same columns, for the documents
-    judgements/    query, document (ids), score, split, source
+    judgements/    query, document (ids), score, split, source, meta (JSON: who or what judged, and when)
+    history/NNNN/  earlier versions, each a collection itself; see `editing`
 
 Media are kept as the bytes that were uploaded; they are decoded by `media`, never here.
 """
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MODALITIES = ("text", "image", "audio", "video")
 SIDES = ("queries", "corpus")
+HISTORY, STAGED, DECIDED = "history", ".change", "decided.json"
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,14 @@ class Card:
 
 
 class Collection:
-    """A collection opened for reading. Its tables are memory-mapped: opening costs nothing, however large."""
+    """A collection opened for reading. Its tables are memory-mapped: opening costs nothing, however large.
+
+    It stays the version that was opened, also when the collection is changed before its tables are first read.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        finish_change(path)
         try:
             card = read_json(path / "card.json")
         except ValueError:
@@ -98,7 +104,7 @@ class Collection:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return self.path.parent.parent.name if self.path.parent.name == HISTORY else self.path.name
 
     @property
     def fingerprint(self) -> str:
@@ -106,15 +112,24 @@ class Collection:
 
     @cached_property
     def queries(self) -> Dataset:
-        return _load(self.path / "queries")
+        return self._load("queries")
 
     @cached_property
     def corpus(self) -> Dataset:
-        return _load(self.path / "corpus")
+        return self._load("corpus")
 
     @cached_property
     def judgements(self) -> Dataset:
-        return _load(self.path / "judgements")
+        return self._load("judgements")
+
+    def _load(self, part: str) -> Dataset:
+        from datasets import load_from_disk
+
+        path = self.path
+        finish_change(path)
+        if (read_json(path / "card.json") or {}).get("fingerprint") != self.fingerprint:
+            path = _version(path, self.fingerprint)
+        return load_from_disk(str(path / part))
 
     def side(self, side: str) -> Dataset:
         """The table of one side, `queries` or `corpus`."""
@@ -234,6 +249,7 @@ def judgement_features() -> Features:
             "score": Value("float32"),
             "split": Value("string"),
             "source": Value("string"),
+            "meta": Value("string"),
         }
     )
 
@@ -250,9 +266,65 @@ def fingerprint_tables(
     return digest.hexdigest()[:16]
 
 
-def open_collection(workspace: Workspace, name: str) -> Collection:
-    """Open a collection by name. Raises WorkbenchError if there is none."""
-    return Collection(workspace.collection(name))
+def open_collection(workspace: Workspace, name: str, fingerprint: str = "") -> Collection:
+    """Open a collection by name, as it is now or as it was when it had this fingerprint.
+
+    Raises WorkbenchError if there is none, or if that version is no longer kept.
+    """
+    opened = Collection(workspace.collection(name))
+    if fingerprint in ("", opened.fingerprint):
+        return opened
+    return Collection(_version(opened.path, fingerprint))
+
+
+def _version(path: Path, fingerprint: str) -> Path:
+    """The folder of an earlier version of the collection in `path`."""
+    for folder in versions(path):
+        if (read_json(folder / "card.json") or {}).get("fingerprint") == fingerprint:
+            return folder
+    raise WorkbenchError(
+        f"The collection “{path.name}” has been changed, and the version that was begun with is no longer kept. "
+        "Start again with the collection as it is now."
+    )
+
+
+def versions(path: Path) -> list[Path]:
+    """The folders of the earlier versions that are kept of a collection, the newest first."""
+    history = path / HISTORY
+    found = [folder for folder in history.iterdir() if folder.name.isdigit()] if history.is_dir() else []
+    return sorted(found, key=lambda folder: -int(folder.name))
+
+
+def finish_change(path: Path) -> None:
+    """Complete a change that was decided and not yet moved into place, because its process was killed.
+
+    Every step can be repeated. Nothing is done where no change was decided; what was begun and not decided is dropped
+    by the next change.
+    """
+    staged = path / STAGED
+    decided = read_json(staged / DECIDED)
+    if decided is None:
+        return
+    from filelock import FileLock
+
+    with FileLock(path.parent.parent / "locks" / f"move-{path.name}.lock"):
+        decided = read_json(staged / DECIDED)
+        if decided is None:
+            return
+        if decided.get("history") and (staged / "old").exists():
+            (path / HISTORY).mkdir(exist_ok=True)
+            (staged / "old").rename(path / HISTORY / decided["history"])
+        for part in (*SIDES, "judgements"):
+            if (staged / "new" / part).exists():
+                if (path / part).exists():
+                    (path / part).rename(staged / f"gone-{part}")
+                (staged / "new" / part).rename(path / part)
+        if (staged / "new" / "card.json").exists():
+            (staged / "new" / "card.json").replace(path / "card.json")
+        for number in decided.get("forget", []):
+            shutil.rmtree(path / HISTORY / number, ignore_errors=True)
+        (staged / DECIDED).unlink()
+        shutil.rmtree(staged, ignore_errors=True)
 
 
 def list_collections(workspace: Workspace) -> list[Card]:
@@ -304,9 +376,3 @@ def count_judgements(splits: Iterable[str]) -> dict[str, int]:
     for split in splits:
         counts[split] += 1
     return counts
-
-
-def _load(path: Path) -> Dataset:
-    from datasets import load_from_disk
-
-    return load_from_disk(str(path))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.collection.split import split_judgements
+from workbench.collection.split import given_split, split_judgements
 from workbench.collection.store import (
     MODALITIES,
     Card,
@@ -24,6 +24,7 @@ from workbench.collection.store import (
     row_from_item,
     save_card,
 )
+from workbench.workspace import read_json
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -33,14 +34,19 @@ BATCH_BYTES = 32 << 20
 
 
 class TableWriter:
-    """Append rows to a folder that ``datasets.load_from_disk`` opens; at most one batch is held in memory."""
+    """Write rows into a folder that ``datasets.load_from_disk`` opens; at most one batch is held in memory.
+
+    The rows go into one new file beside those that are there.
+    """
 
     def __init__(self, folder: Path, features: Features) -> None:
         import pyarrow
 
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._features = folder, features
-        self._file = (folder / "data-00000-of-00001.arrow").open("wb")
+        self._before = data_files(folder)
+        self._name = f"data-{len(self._before):05d}.arrow"
+        self._file = (folder / self._name).open("xb")
         self._stream = pyarrow.ipc.new_stream(self._file, features.arrow_schema)
         self._rows: list[dict[str, Any]] = []
         self._bytes = 0
@@ -65,9 +71,12 @@ class TableWriter:
 
         self._flush()
         self.close()
+        for name in ("state.json", "dataset_info.json"):
+            # They may be links that an earlier version of the collection shares: never written in place.
+            (self._folder / name).unlink(missing_ok=True)
         DatasetInfo(features=self._features).write_to_directory(str(self._folder))
         state: dict[str, Any] = {
-            "_data_files": [{"filename": "data-00000-of-00001.arrow"}],
+            "_data_files": [{"filename": name} for name in (*self._before, self._name)],
             "_fingerprint": fingerprint,
             "_format_columns": None,
             "_format_kwargs": {},
@@ -76,6 +85,11 @@ class TableWriter:
             "_split": None,
         }
         (self._folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
+
+    def write_batch(self, batch: Any) -> None:
+        """Append a record batch of a table with the same columns."""
+        self._flush()
+        self._stream.write_batch(batch)
 
     def close(self) -> None:
         """Let go of the file, whether or not the table is whole."""
@@ -93,6 +107,11 @@ class TableWriter:
             self._rows, self._bytes = [], 0
 
 
+def data_files(folder: Path) -> list[str]:
+    """The names of the Arrow files of a table that `TableWriter` wrote; none where there is no table."""
+    return [entry["filename"] for entry in (read_json(folder / "state.json") or {}).get("_data_files", [])]
+
+
 class CollectionWriter:
     """Fill the folder of a new collection. Use it inside `workspace.new_folder`, and as a context manager.
 
@@ -108,6 +127,7 @@ class CollectionWriter:
         self._rows: dict[str, dict[str, int]] = {"queries": {}, "corpus": {}}
         self._modalities: dict[str, set[str]] = {"queries": set(), "corpus": set()}
         self._scores: dict[int, float] = {}
+        self._given: dict[int, str] = {}
 
     def __enter__(self) -> CollectionWriter:
         return self
@@ -130,10 +150,15 @@ class CollectionWriter:
             self._modalities[side].add(item.modality)
         return identifier
 
-    def judge(self, query: str, document: str, score: float = 1.0) -> None:
-        """Say how relevant a document is for a query (ids). Of several scores for one pair the highest stays."""
+    def judge(self, query: str, document: str, score: float = 1.0, split: str = "") -> None:
+        """Say how relevant a document is for a query (ids). Of several scores for one pair the highest stays.
+
+        split: `train` or `eval` where what was brought says so; once it does for any pair, the others are train.
+        """
         key = self._rows["queries"][query] << 32 | self._rows["corpus"][document]
         self._scores[key] = max(score, self._scores.get(key, score))
+        if split:
+            self._given[key] = "eval" if "eval" in (split, self._given.get(key)) else "train"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -194,30 +219,39 @@ class CollectionWriter:
     ) -> tuple[dict[str, list[Any]], dict[str, Any]]:
         """The judgements table as columns, and the card's `split`."""
         if not self._scores:
-            empty: dict[str, list[Any]] = {key: [] for key in ("query", "document", "score", "split", "source")}
+            empty: dict[str, list[Any]] = {key: [] for key in judgement_features()}
             sentence = "There are documents only: nothing to train on and nothing to score."
             return empty, {"method": "none", "fraction": 0.0, "seed": seed, "sentence": sentence}
         keys = np.fromiter(self._scores, dtype=np.int64, count=len(self._scores))
         query_rows, document_rows = keys >> 32, keys & 0xFFFFFFFF
         both = self._rows["queries"].keys() & self._rows["corpus"].keys()
-        split = split_judgements(
-            query_rows,
-            document_rows,
-            seed=seed,
-            fraction=fraction,
-            query_ids=query_ids,
-            same_items=[(self._rows["queries"][same], self._rows["corpus"][same]) for same in both],
-        )
+        if self._given:
+            split = given_split(query_rows, document_rows, [self._given.get(int(key), "train") for key in keys])
+        else:
+            split = split_judgements(
+                query_rows,
+                document_rows,
+                seed=seed,
+                fraction=fraction,
+                query_ids=query_ids,
+                same_items=[(self._rows["queries"][same], self._rows["corpus"][same]) for same in both],
+            )
         columns = {
             "query": [query_ids[row] for row in query_rows],
             "document": [document_ids[row] for row in document_rows],
             "score": [float(np.float32(score)) for score in self._scores.values()],
             "split": split.labels.tolist(),
             "source": ["upload"] * len(keys),
+            "meta": [None] * len(keys),
         }
         described = {"method": split.method, "fraction": split.fraction, "seed": seed, "sentence": split.sentence}
         return columns, described
 
     def _sorted_modalities(self, side: str) -> list[str]:
-        order = {kind: number for number, kind in enumerate(MODALITIES)}
-        return sorted(self._modalities[side], key=lambda modality: [order[kind] for kind in modality.split("+")])
+        return sorted_modalities(self._modalities[side])
+
+
+def sorted_modalities(modalities: Iterable[str]) -> list[str]:
+    """Modalities in the order text, image, audio, video, those of several parts among them."""
+    order = {kind: number for number, kind in enumerate(MODALITIES)}
+    return sorted(set(modalities), key=lambda modality: [order[kind] for kind in modality.split("+")])

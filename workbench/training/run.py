@@ -116,11 +116,7 @@ def run_training(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     spec, started = job.spec, time.time()
     settings = check_settings(spec["settings"])
     job.progress(0, 0, "Loading the model and the collection")
-    collection = open_collection(workspace, spec["collection"])
-    if collection.fingerprint != spec["collection_fingerprint"]:
-        raise WorkbenchError(
-            f"The collection “{collection.name}” has changed since this run was set up. Start a new run on it."
-        )
+    collection = open_collection(workspace, spec["collection"], spec["collection_fingerprint"])
     seed_everything(settings.seed)
     recipe: Any = RECIPES[spec["kind"]](workspace, collection, spec, settings)
     baseline = score_untouched(job, recipe)
