@@ -115,6 +115,29 @@ def encode_held_out(
     return Vectors(tables, asymmetric)
 
 
+def encode_side(
+    embedder: EmbedderLike,
+    collection: Collection,
+    side: str,
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """The vectors of all items of one side (`queries` or `corpus`) by row, each encoded in its own role, or from `cache`.
+
+    Float32 (items, dimension), memory-mapped where there is a cache. Raises WorkbenchError as `encode_held_out` does.
+    """
+    rows = np.arange(len(collection.side(side)))
+    folder = None if cache is None else vectors_folder(cache, embedder.fingerprint, collection.fingerprint)
+
+    def report(step: int) -> None:
+        if progress is not None:
+            progress(step, len(rows), "Encoding")
+
+    with disk_full_in_words(folder or collection.path):
+        return _table(embedder, collection, side, "query" if side == "queries" else "document", rows, folder, report)
+
+
 def _rows_by_role(held: HeldOut, names: list[str] | None, asymmetric: bool) -> dict[tuple[str, str], np.ndarray]:
     needed: dict[tuple[str, str], np.ndarray] = {}
     for (side, place), rows in held.rows(names).items():

@@ -17,6 +17,7 @@ WORKS = {
     "evaluate": "workbench.evaluation.evaluate:run_evaluation",
     "index": "workbench.index.build:run_index",
     "import": "workbench.collection.importing:run_import",
+    "check": "workbench.doctor.check:run_check",
     "mine": "workbench.training.negatives:run_mining",
 }
 # These never compute on a device, so they start at once beside a running job.

@@ -1,0 +1,110 @@
+"""The data doctor: look a collection over, and keep what was found beside it as check.json.
+
+A check belongs to one version of its collection. When the collection changes the check stays readable, and says that
+it is no longer current.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.collection.store import Collection, open_collection
+from workbench.doctor.examined import Examined, Progress
+from workbench.doctor.findings import Finding, by_severity
+from workbench.job_folder import JobFolder
+from workbench.workspace import Workspace, disk_full_in_words, read_json, write_json
+
+CHECK_FILE = "check.json"
+
+# Each looks for its faults in an Examined collection and yields the findings.
+CHECKS: list[Callable[[Examined], Iterable[Finding]]] = []
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found, when, with which model ("" for none), and in which version of the collection.
+
+    current: the collection is still that version.
+    """
+
+    findings: list[Finding]
+    fingerprint: str
+    model: str
+    created: float
+    current: bool
+
+
+def run_check(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
+    """The work of a `check` job: spec {"collection", "model" (None for none)}."""
+    spec = job.spec
+    result = check_collection(workspace, spec["collection"], spec.get("model"), job.progress)
+    job.emit("finished", findings=len(result["findings"]))
+    return result
+
+
+def check_collection(
+    workspace: Workspace, name: str, model: str | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Look a collection over; keep and return what was found: {"collection", "findings": […]}, the gravest first.
+
+    model: an embedder; with it, texts that it would cut and hubs are looked for too. progress(done, total, note) may
+    raise Stopped: the last check then stays. Raises WorkbenchError if there is no such collection or model.
+    """
+    collection = open_collection(workspace, name)
+    if progress is not None:
+        progress(0, len(CHECKS), "Reading the collection")
+    embedder = None
+    if model:
+        from workbench.models.load import load_embedder
+
+        embedder = load_embedder(workspace, model)
+    examined = Examined(collection, embedder, progress, workspace.evaluations / "vectors")
+    findings: list[Finding] = []
+    for number, find in enumerate(CHECKS):
+        if progress is not None:
+            progress(number, len(CHECKS), "Checking")
+        findings.extend(find(examined))
+    findings = by_severity(findings)
+    _keep(collection, findings, model or "")
+    return {"collection": name, "findings": [finding.as_json() for finding in findings]}
+
+
+def read_check(workspace: Workspace, name: str) -> Check | None:
+    """The last check of a collection; None if it was never checked, or its check.json cannot be read."""
+    collection = open_collection(workspace, name)
+    try:
+        stored = read_json(collection.path / CHECK_FILE)
+        findings = [Finding.from_stored(value) for value in stored["findings"]] if stored else []
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not stored:
+        return None
+    return Check(
+        findings,
+        stored["fingerprint"],
+        stored.get("model") or "",
+        float(stored.get("created") or 0.0),
+        stored["fingerprint"] == collection.fingerprint,
+    )
+
+
+def blocking(workspace: Workspace, name: str) -> list[Finding]:
+    """What should be mended before training, by the last check if it is current: shown first, never in the way."""
+    check = read_check(workspace, name)
+    return [] if check is None or not check.current else [one for one in check.findings if one.severity == "blocks"]
+
+
+def _keep(collection: Collection, findings: list[Finding], model: str) -> None:
+    with disk_full_in_words(collection.path):
+        write_json(
+            collection.path / CHECK_FILE,
+            {
+                "fingerprint": collection.fingerprint,
+                "model": model,
+                "created": time.time(),
+                "findings": [finding.as_stored() for finding in findings],
+            },
+        )
