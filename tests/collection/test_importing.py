@@ -8,7 +8,8 @@ import pytest
 
 from tests import media_makers as make
 from tests.collection.uploads import json_lines, photo_folder, picture, text_pairs, text_table, zip_folder
-from workbench.collection.importing import import_collection, import_documents, run_import
+from workbench.collection.import_job import run_import
+from workbench.collection.importing import import_collection, import_documents
 from workbench.collection.store import list_collections, open_collection
 from workbench.errors import Stopped, WorkbenchError
 from workbench.job_folder import create_job_folder

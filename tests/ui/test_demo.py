@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.collection.importing import run_import
+from workbench.collection.import_job import run_import
 from workbench.collection.store import open_collection
 from workbench.job_folder import create_job_folder
 from workbench.ui import demo

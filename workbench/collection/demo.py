@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from workbench.collection.importing import import_summary
 from workbench.collection.scenes import render, sample_scenes
 from workbench.collection.store import Item
+from workbench.collection.summary import import_summary
 from workbench.collection.writing import CollectionWriter
 from workbench.media import thumbnail
 from workbench.workspace import Workspace, new_folder

@@ -11,19 +11,20 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from workbench.collection.archive import Files, FolderFiles, ZipFiles
 from workbench.collection.columns import as_number, cell_values
 from workbench.collection.items import ItemReader
 from workbench.collection.roles import Plan, Roles, plan_roles
 from workbench.collection.source import Source, head, open_source
-from workbench.collection.store import Card, Collection, Item
+from workbench.collection.store import Item
+from workbench.collection.summary import import_summary
 from workbench.collection.tables import Row, Table
 from workbench.collection.writing import CollectionWriter
 from workbench.errors import WorkbenchError
-from workbench.job_folder import JobFolder
 from workbench.media import NOUNS
 from workbench.workspace import Workspace, new_folder
 
@@ -33,10 +34,32 @@ PROBLEMS_SHOWN = 20
 ROWS_PER_PROGRESS = 8
 
 
+class Target(Protocol):
+    """What rows are written into: a new collection (`CollectionWriter`), or one that is there (`adding.Addition`)."""
+
+    def has(self, side: str, identifier: str) -> bool: ...
+
+    def add(self, side: str, item: Item) -> str: ...
+
+    def judge(self, query: str, document: str, score: float = 1.0, split: str = "") -> None: ...
+
+    @property
+    def counts(self) -> dict[str, int]: ...
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What was written: words for the two sides, where it came from (for the card), and the rows left out."""
+
+    labels: dict[str, str]
+    source: dict[str, Any]
+    skipped: list[dict[str, Any]]
+
+
 def import_collection(
     workspace: Workspace,
     name: str,
-    source: Path,
+    source: Path | Source,
     roles: Roles | None = None,
     *,
     seed: int = 0,
@@ -53,21 +76,16 @@ def import_collection(
     of `skipped` is {"row", "reason"}, the reason a whole sentence with the row number.
     Raises WorkbenchError if the source cannot be read, or not one row of it can be used.
     """
-    with _new_collection(workspace, name) as folder:
-        opened = open_source(Path(source))
-        plan = plan_roles(opened.kinds(head(opened)), roles, opened.tables[0].label)
-        total = opened.count_rows()
-        with CollectionWriter(folder) as writer:
-            skipped = _import_rows(opened, plan, writer, total, progress)
-            _check_enough(opened, writer, skipped, total)
-            card = writer.finish(
-                name,
-                labels={"query": _label(plan, plan.query), "document": _label(plan, plan.document)},
-                source={"file": opened.label, "rows": total, "roles": _roles_of(plan), "job": job},
-                skipped=skipped[:SKIPPED_KEPT],
-                seed=seed,
-                fraction=eval_fraction,
-            )
+    with _new_collection(workspace, name) as folder, CollectionWriter(folder) as writer:
+        filled = fill(writer, source, roles, progress=progress)
+        card = writer.finish(
+            name,
+            labels=filled.labels,
+            source={**filled.source, "job": job},
+            skipped=filled.skipped[:SKIPPED_KEPT],
+            seed=seed,
+            fraction=eval_fraction,
+        )
     return import_summary(card)
 
 
@@ -79,80 +97,65 @@ def import_documents(
     Returns what `import_collection` returns; `row` is null, since there are none. Raises WorkbenchError if there is
     not one file that can be read.
     """
-    folder = Path(folder)
+    with _new_collection(workspace, name) as target, CollectionWriter(target) as writer:
+        filled = fill_documents(writer, Path(folder), progress=progress)
+        card = writer.finish(
+            name,
+            labels=filled.labels,
+            source={**filled.source, "job": job},
+            skipped=filled.skipped[:SKIPPED_KEPT],
+        )
+    return import_summary(card)
+
+
+def fill(
+    target: Target, source: Path | Source, roles: Roles | None = None, *, progress: Progress | None = None
+) -> Filled:
+    """Write the rows of a source, or of the file or folder that holds one, into a collection new or old.
+
+    Raises WorkbenchError if the source cannot be read, or not one row of it can be used.
+    """
+    opened = source if isinstance(source, Source) else open_source(Path(source))
+    plan = plan_roles(opened.kinds(head(opened)), roles, opened.tables[0].label)
+    total = opened.count_rows()
+    skipped = _import_rows(opened, plan, target, total, progress)
+    _check_enough(opened, target, skipped, total)
+    return Filled(
+        labels={"query": _label(plan, plan.query), "document": _label(plan, plan.document)},
+        source={"file": opened.label, "rows": total, "roles": _roles_of(plan)},
+        skipped=skipped,
+    )
+
+
+def fill_documents(target: Target, folder: Path, *, progress: Progress | None = None) -> Filled:
+    """Write the files of a folder or ZIP into a collection, as documents without queries."""
     if not folder.exists():
         raise WorkbenchError(f"There is no folder “{folder}”. Check how it is spelled.")
     if folder.is_file() and folder.suffix.lower() != ".zip":
         raise WorkbenchError(f"“{folder.name}” is a file. Give the folder it lies in, or a ZIP.")
-    with _new_collection(workspace, name) as target:
-        files: Files = FolderFiles(folder) if folder.is_dir() else ZipFiles(folder)
-        names = files.names()
-        skipped: list[dict[str, Any]] = []
-        with CollectionWriter(target) as writer:
-            reader = ItemReader(files, writer)
-            for number, file in enumerate(names):
-                try:
-                    writer.add("corpus", reader.file_item(file))
-                except WorkbenchError as error:
-                    reason = error.message[0].upper() + error.message[1:]
-                    skipped.append({"row": None, "reason": reason})
-                if progress and number % ROWS_PER_PROGRESS == 0:
-                    progress(number, len(names), "Reading files")
-            if not writer.counts["documents"]:
-                raise WorkbenchError(
-                    f"“{folder.name}” holds no picture, sound, video or text that can be read.",
-                    [line["reason"] for line in skipped[:PROBLEMS_SHOWN]],
-                )
-            card = writer.finish(
-                name,
-                labels={"query": "query", "document": folder.stem},
-                source={"file": folder.name, "rows": len(names), "roles": {}, "job": job},
-                skipped=skipped[:SKIPPED_KEPT],
-            )
-    return import_summary(card)
-
-
-def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
-    """The work of an import job. Its spec: name, source (a path), roles, seed; eval_fraction and documents if wanted.
-
-    `documents` true means `import_documents`; `demo` true draws the built-in demo, of `scenes` scenes. An import that
-    was stopped or killed starts from the first row again, since nothing of it was kept; one that was complete already
-    returns its result.
-    """
-    spec, mark = job.spec, f"{job.name}@{job.job['created']}"
-    path = workspace.collection(spec["name"])
-    if (path / "card.json").exists():
-        card = Collection(path).card
-        if card.source.get("job") == mark:
-            return import_summary(card)
-    if spec.get("demo"):
-        from workbench.collection.demo import SCENES, make_demo
-
-        return make_demo(workspace, spec["name"], int(spec.get("scenes") or SCENES), progress=job.progress)
-    if spec.get("documents"):
-        return import_documents(workspace, spec["name"], Path(spec["source"]), progress=job.progress, job=mark)
-    return import_collection(
-        workspace,
-        spec["name"],
-        Path(spec["source"]),
-        spec.get("roles"),
-        seed=int(spec.get("seed") or 0),
-        eval_fraction=spec.get("eval_fraction"),
-        progress=job.progress,
-        job=mark,
+    files: Files = FolderFiles(folder) if folder.is_dir() else ZipFiles(folder)
+    names = files.names()
+    skipped: list[dict[str, Any]] = []
+    reader, read = ItemReader(files, target), 0
+    for number, file in enumerate(names):
+        try:
+            target.add("corpus", reader.file_item(file))
+            read += 1
+        except WorkbenchError as error:
+            reason = error.message[0].upper() + error.message[1:]
+            skipped.append({"row": None, "reason": reason})
+        if progress and number % ROWS_PER_PROGRESS == 0:
+            progress(number, len(names), "Reading files")
+    if not read:
+        raise WorkbenchError(
+            f"“{folder.name}” holds no picture, sound, video or text that can be read.",
+            [line["reason"] for line in skipped[:PROBLEMS_SHOWN]],
+        )
+    return Filled(
+        labels={"query": "query", "document": folder.stem},
+        source={"file": folder.name, "rows": len(names), "roles": {}},
+        skipped=skipped,
     )
-
-
-def import_summary(card: Card) -> dict[str, Any]:
-    """The object that `import --json` prints, from a collection's card."""
-    return {
-        "collection": card.name,
-        "queries": card.counts["queries"],
-        "documents": card.counts["documents"],
-        "judgements": {split: card.counts[split] for split in ("train", "eval")},
-        "modalities": card.modalities,
-        "skipped": card.skipped,
-    }
 
 
 @contextmanager
@@ -181,7 +184,7 @@ def _new_collection(workspace: Workspace, name: str) -> Iterator[Path]:
 
 
 def _import_rows(
-    source: Source, plan: Plan, writer: CollectionWriter, total: int, progress: Progress | None
+    source: Source, plan: Plan, writer: Target, total: int, progress: Progress | None
 ) -> list[dict[str, Any]]:
     """Write every good row; returns the bad ones as {"row", "reason"}."""
     reader = ItemReader(source.files, writer)
@@ -198,7 +201,7 @@ def _import_rows(
     return skipped
 
 
-def _import_row(table: Table, row: Row, plan: Plan, reader: ItemReader, writer: CollectionWriter) -> None:
+def _import_row(table: Table, row: Row, plan: Plan, reader: ItemReader, writer: Target) -> None:
     """Write one row. Everything in it is read before anything is written, so that a bad row leaves no orphan."""
     if row.problem:
         raise WorkbenchError(row.problem)
@@ -237,7 +240,7 @@ def _plain(cell: Any) -> Any:
     return value if isinstance(value, (bool, int, float)) else str(value).strip()
 
 
-def _check_enough(source: Source, writer: CollectionWriter, skipped: list[dict[str, Any]], total: int) -> None:
+def _check_enough(source: Source, writer: Target, skipped: list[dict[str, Any]], total: int) -> None:
     problems = [line["reason"] for line in skipped[:PROBLEMS_SHOWN]]
     if len(skipped) > PROBLEMS_SHOWN:
         problems.append(f"… and {len(skipped) - PROBLEMS_SHOWN:,} more.")

@@ -16,7 +16,7 @@ WORKS = {
     "train": "workbench.training.run:run_training",
     "evaluate": "workbench.evaluation.evaluate:run_evaluation",
     "index": "workbench.index.build:run_index",
-    "import": "workbench.collection.importing:run_import",
+    "import": "workbench.collection.import_job:run_import",
     "check": "workbench.doctor.check:run_check",
     "mine": "workbench.training.negatives:run_mining",
 }

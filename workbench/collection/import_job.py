@@ -1,0 +1,42 @@
+"""The work of an import job: whatever is brought, into a new collection or one that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from workbench.collection.demo import SCENES, make_demo
+from workbench.collection.importing import import_collection, import_documents
+from workbench.collection.store import Collection
+from workbench.collection.summary import import_summary
+from workbench.job_folder import JobFolder
+from workbench.workspace import Workspace
+
+
+def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
+    """The work of an import job. Its spec: name, source (a path), roles, seed; eval_fraction and documents if wanted.
+
+    `documents` true means `import_documents`; `demo` true draws the built-in demo, of `scenes` scenes. An import that
+    was stopped or killed starts from the first row again, since nothing of it was kept; one that was complete already
+    returns its result.
+    """
+    spec, mark = job.spec, f"{job.name}@{job.job['created']}"
+    path = workspace.collection(spec["name"])
+    if (path / "card.json").exists():
+        card = Collection(path).card
+        if card.source.get("job") == mark:
+            return import_summary(card)
+    if spec.get("demo"):
+        return make_demo(workspace, spec["name"], int(spec.get("scenes") or SCENES), progress=job.progress)
+    if spec.get("documents"):
+        return import_documents(workspace, spec["name"], Path(spec["source"]), progress=job.progress, job=mark)
+    return import_collection(
+        workspace,
+        spec["name"],
+        Path(spec["source"]),
+        spec.get("roles"),
+        seed=int(spec.get("seed") or 0),
+        eval_fraction=spec.get("eval_fraction"),
+        progress=job.progress,
+        job=mark,
+    )
