@@ -208,6 +208,10 @@ def search(
     model: Annotated[str | None, typer.Option(metavar="M", help="The model, if not the index's own.")] = None,
     reranker: Annotated[str | None, typer.Option(metavar="M", help="Put the first results in order with this.")] = None,
     rerank_first: Annotated[int, typer.Option(min=1, max=1000, help="How many of the first to rerank.")] = 50,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="Only documents with this metadata; COLUMN=LOW..HIGH for numbers."),
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -220,8 +224,10 @@ def search(
     with in_words(debug):
         _quiet_libraries(debug)
         from workbench.collection.store import Item
+        from workbench.index.fields import Condition
         from workbench.index.search import Searcher
 
+        conditions = [Condition.read(words) for words in where or []]
         media: dict[str, Any] = {kind: _media(kind, path) for kind, path in files.items() if path is not None}
         found = Searcher(open_workspace(workspace)).search(
             index,
@@ -232,6 +238,7 @@ def search(
             dimension=dimension,
             reranker=lasting(reranker) if reranker else None,
             rerank_first=rerank_first,
+            where=conditions,
         )
         result = found.as_json()
     answer(result, as_json, search_words(result))

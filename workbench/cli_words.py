@@ -89,8 +89,9 @@ def index_words(result: dict[str, Any]) -> str:
 
 def search_words(result: dict[str, Any]) -> str:
     """The hits of a search, the best first, and the time of each stage."""
+    matching = f"{result['matching']:,} documents meet the conditions." if "matching" in result else ""
     if not result["hits"]:
-        return f"Nothing was found in “{result['index']}”."
+        return f"Nothing was found in “{result['index']}”. {matching}".rstrip()
     rows = []
     for hit in result["hits"]:
         first = hit.get("first_rank", hit["rank"])
@@ -98,7 +99,8 @@ def search_words(result: dict[str, Any]) -> str:
         shown = " ".join(str(hit["text"] or hit["file"] or hit["id"]).split())
         rows.append([hit["rank"], hit["score"], moved, hit["modality"], shown[:80]])
     took = ", ".join(f"{stage} {value:.0f} ms" for stage, value in result["milliseconds"].items() if value)
-    return table(["rank", "score", "", "modality", "document"], rows) + f"\n{took}"
+    below = [line for line in (took, matching) if line]
+    return "\n".join([table(["rank", "score", "", "modality", "document"], rows), *below])
 
 
 def demo_words(result: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from workbench.collection.store import Collection, list_collections, open_collection
 from workbench.errors import WorkbenchError
 from workbench.index import recall, table
+from workbench.index.fields import describe_fields
 from workbench.index.registry import BeingBuilt, IndexCard, building, live_table, new_table_name, publish
 from workbench.index.table import Origin
 from workbench.index.writer import Writer
@@ -272,7 +273,7 @@ def checked(vectors: np.ndarray, count: int, dimension: int, model: str) -> np.n
 def _finish(
     part: Table, collection: Collection, embedder: Embedder, dimension: int, report: Progress
 ) -> dict[str, Any]:
-    """Compact the full table, index it if it is large, and measure: kind, recall, probes, refine, modalities."""
+    """Compact the full table, index it if it is large, and measure: what the card says of it beside its origin."""
     total = len(collection.corpus)
     report(total, total, "Finishing")
     table.check_rows(part, total)
@@ -289,6 +290,7 @@ def _finish(
         "probes": probes,
         "refine": refine,
         "modalities": dict(zip(modalities.tolist(), counts.tolist(), strict=True)),
+        "fields": describe_fields(part),
     }
 
 

@@ -26,16 +26,20 @@ class Matrix:
     def nbytes(self) -> int:
         return self.rows.nbytes + self.modalities.nbytes + self.vectors.nbytes
 
-    def nearest(self, query: np.ndarray, limit: int, modality: str | None = None) -> tuple[list[int], list[float]]:
+    def nearest(
+        self, query: np.ndarray, limit: int, modality: str | None = None, among: np.ndarray | None = None
+    ) -> tuple[list[int], list[float]]:
         """The row numbers and cosines of the nearest, best first; of equals, the lower row first.
 
-        query: (dimension,) float32 of unit length.
+        query: (dimension,) float32 of unit length. among: only these row numbers.
         """
         scores = self.vectors @ query
-        rows = self.rows
+        rows, chosen = self.rows, np.ones(len(self.rows), bool)
         if modality is not None:
-            chosen = self.modalities == modality
-            scores, rows = scores[chosen], rows[chosen]
+            chosen &= self.modalities == modality
+        if among is not None:
+            chosen &= np.isin(rows, among)
+        scores, rows = scores[chosen], rows[chosen]
         best = np.argsort(-scores, kind="stable")[:limit]
         return rows[best].tolist(), scores[best].tolist()
 

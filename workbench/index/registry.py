@@ -32,7 +32,8 @@ class IndexCard:
     """What is known of an index. `kind`: exact, IVF_RQ or IVF_FLAT. `modalities`: rows of each. `seconds`: of the
     build (its last part, if it was continued). `recall`: recall@10 against exact search, measured on its own vectors.
 
-    `probes` and `refine` are the effort of an approximate search that reached that recall.
+    `probes` and `refine` are the effort of an approximate search that reached that recall. `fields`: what the documents
+    can be filtered by, as `describe_fields` gives it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class IndexCard:
     probes: int = 0
     refine: int = 0
     trust_remote_code: bool = False
+    fields: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """The object that the command `index` prints."""

@@ -39,7 +39,8 @@ class Hit:
 class SearchResult:
     """The answer to one query. `milliseconds`: of `encode`, `search` and `rerank`, without loading a model.
 
-    `dimension` is the number of vector components compared; `reranker` is None where none was asked for.
+    `dimension` is the number of vector components compared; `reranker` is None where none was asked for. `matching` is
+    how many documents meet the conditions on their metadata, None where there were no conditions.
     """
 
     index: str
@@ -48,9 +49,13 @@ class SearchResult:
     milliseconds: dict[str, float]
     dimension: int
     reranker: str | None = None
+    matching: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The object that the command `search` prints; with a reranker, each hit also says where it came from."""
+        """The object that the command `search` prints; with a reranker, each hit also says where it came from.
+
+        With conditions it also says how many documents met them: `matching`.
+        """
         keys = ["rank", "id", "score", "modality", "text", "file"]
         keys += ["first_rank", "first_score", "rerank_score"] if self.reranker else []
         return {
@@ -58,4 +63,5 @@ class SearchResult:
             "model": self.model,
             "hits": [{key: getattr(hit, key) for key in keys} for hit in self.hits],
             "milliseconds": self.milliseconds,
+            **({} if self.matching is None else {"matching": self.matching}),
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from workbench import models
 from workbench.collection.store import Collection, Item, open_collection
 from workbench.errors import WorkbenchError
 from workbench.index import table
+from workbench.index.fields import Column, Condition, load_column, matching_rows
 from workbench.index.loaded import Loaded, LoadedModels, Loader
 from workbench.index.memory import Matrix, load_matrix
 from workbench.index.recent import Recent
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 KEPT_TABLES = 8
 KEPT_COLLECTIONS = 8
 KEPT_MATRIX_BYTES = 1 << 29
+KEPT_COLUMN_BYTES = 1 << 28
 MOST_HITS = 1000
 ATTEMPTS = 5
 
@@ -47,6 +49,7 @@ class _Wish:
     dimension: int | None
     reranker: str | None
     rerank_first: int
+    where: tuple[Condition, ...] = ()
 
 
 class _Replaced(Exception):
@@ -68,6 +71,7 @@ class Searcher:
         self._tables: Recent[Table] = Recent(KEPT_TABLES)
         self._collections: Recent[Collection] = Recent(KEPT_COLLECTIONS)
         self._matrices: Recent[Matrix] = Recent(KEPT_MATRIX_BYTES, weigh=lambda matrix: matrix.nbytes)
+        self._columns: Recent[Column] = Recent(KEPT_COLUMN_BYTES, weigh=lambda column: column.nbytes)
         self._database: Recent[Any] = Recent(1)
 
     def search(
@@ -81,17 +85,18 @@ class Searcher:
         dimension: int | None = None,
         reranker: str | None = None,
         rerank_first: int = 50,
+        where: Sequence[Condition] = (),
     ) -> SearchResult:
         """The `top` documents for a query of text, picture, sound, video, or several of them together.
 
         `model`: None for the one the index was built with; any other must have the same fingerprint. `modality`: only
         documents of this one (`text`, `image`, `text+image`, …). `dimension`: compare only the first so many vector
         components (up to 20,000 rows). `reranker`: a model that orders the first `rerank_first` anew; those behind
-        keep their order.
-        Raises WorkbenchError in words: no such index or model, another model than the index was built with, a
+        keep their order. `where`: only documents whose metadata meets these conditions; of one field, any of them.
+        Raises WorkbenchError in words: no such index, model or field, another model than the index was built with, a
         modality that a model cannot read, a collection that is gone where the reranker needs it.
         """
-        wish = _Wish(query, model, top, modality, dimension, reranker, rerank_first)
+        wish = _Wish(query, model, top, modality, dimension, reranker, rerank_first, tuple(where))
         _check(wish)
         for _ in range(ATTEMPTS):
             try:
@@ -105,18 +110,18 @@ class Searcher:
         embedder = self._embedder(card, wish.model)
         # Loaded and opened before the clock starts: no stage's time holds what only the first search pays.
         judge = None if wish.reranker is None else self._models.reranker(wish.reranker)
-        with self._reading(card):
-            pass
+        among = self._among(card, wish.where)
         clock = _Clock()
         vector = _encode(embedder, wish.query, size)
         clock.stage("encode")
-        hits = self._nearest(card, vector, wish)
+        hits = self._nearest(card, vector, wish, among)
         clock.stage("search")
         if judge is not None:
             hits = self._rerank(card, judge, wish, hits)
             clock.stage("rerank")
         hits = self._placed(card, hits[: wish.top])
-        return SearchResult(card.name, card.model, hits, clock.milliseconds, size, wish.reranker)
+        matching = None if among is None else len(among)
+        return SearchResult(card.name, card.model, hits, clock.milliseconds, size, wish.reranker, matching)
 
     def _embedder(self, card: IndexCard, model: str | None) -> Loaded:
         chosen = model or card.model
@@ -141,16 +146,31 @@ class Searcher:
     def _has_run(self, reference: str) -> bool:
         return self._workspace.run(reference.removeprefix("run:")).is_dir()
 
-    def _nearest(self, card: IndexCard, vector: np.ndarray, wish: _Wish) -> list[Hit]:
+    def _among(self, card: IndexCard, where: tuple[Condition, ...]) -> np.ndarray | None:
+        """The rows whose metadata meets the conditions, ascending; None where there are no conditions."""
+        with self._reading(card) as opened:
+            if not where:
+                return None
+            names = {condition.field for condition in where}
+            return matching_rows({name: self._column(card, opened, name) for name in names}, where)
+
+    def _column(self, card: IndexCard, opened: Table, name: str) -> Column:
+        return self._columns.get((card.table, name), lambda: load_column(opened, name))
+
+    def _nearest(self, card: IndexCard, vector: np.ndarray, wish: _Wish, among: np.ndarray | None) -> list[Hit]:
         limit = wish.top if wish.reranker is None else max(wish.top, wish.rerank_first)
         with self._reading(card) as opened:
             if len(vector) < card.dimension:
-                rows = self._nearest_in_memory(card, opened, vector, limit, wish.modality)
+                rows = self._nearest_in_memory(card, opened, vector, limit, wish.modality, among)
             else:
                 # Among few rows of a rare modality, the probed partitions may hold none: those are compared exactly.
                 rare = wish.modality is not None and card.modalities.get(wish.modality, 0) < table.APPROXIMATE_FROM_ROWS
-                probes = 0 if rare else card.probes
-                rows = table.nearest(opened, vector, limit, modality=wish.modality, probes=probes, refine=card.refine)
+                how: dict[str, Any] = {"modality": wish.modality, "probes": 0 if rare else card.probes}
+                how["refine"] = card.refine
+                if among is None:
+                    rows = table.nearest(opened, vector, limit, **how)
+                else:
+                    rows = table.nearest_among(opened, vector, limit, among, **how)
         return [_hit(rank, row, card.collection) for rank, row in enumerate(rows, start=1)]
 
     @contextmanager
@@ -177,11 +197,17 @@ class Searcher:
         return opened
 
     def _nearest_in_memory(
-        self, card: IndexCard, opened: Table, vector: np.ndarray, limit: int, modality: str | None
+        self,
+        card: IndexCard,
+        opened: Table,
+        vector: np.ndarray,
+        limit: int,
+        modality: str | None,
+        among: np.ndarray | None,
     ) -> list[dict[str, Any]]:
         size = len(vector)
         matrix = self._matrices.get((card.table, size), lambda: load_matrix(opened, card.dimension, size))
-        rows, scores = matrix.nearest(vector, limit, modality)
+        rows, scores = matrix.nearest(vector, limit, modality, among)
         found = table.rows_at(opened, rows)
         return [{**found[row], "score": score} for row, score in zip(rows, scores, strict=True)]
 

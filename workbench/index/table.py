@@ -5,7 +5,7 @@
     vector         float32, of unit length; the distance is always cosine
 
 The schema's metadata says which model and which collection the vectors come from. Nothing a user wrote ever reaches
-the engine as a filter: a modality must be one of a fixed list, a row is a number.
+the engine as a filter: a modality must be one of a fixed list, a row is a number (metadata: see `fields`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 APPROXIMATE_FROM_ROWS = 20_000
 SCAN_ROWS = 4096
+# A longer list of rows costs the engine more than a wider search of which the rows are picked.
+LISTED_ROWS = 5000
+WIDEST_SEARCH = 20_000
 CACHE_BYTES = 1 << 28
 COLUMNS = ("id", "row", "modality", "text", "file", "meta")
 PREFIX = "workbench."
@@ -165,15 +168,25 @@ def query_table(table: Table, query: np.ndarray, limit: int, columns: Sequence[s
 
 
 def nearest(
-    table: Table, query: np.ndarray, limit: int, *, modality: str | None, probes: int, refine: int
+    table: Table,
+    query: np.ndarray,
+    limit: int,
+    *,
+    modality: str | None,
+    probes: int,
+    refine: int,
+    rows: np.ndarray | None = None,
 ) -> list[dict[str, Any]]:
     """The nearest rows: `COLUMNS` and `score` (cosine), best first. Without `probes` the search is exact.
 
-    query: (dimension,) float32. Raises ValueError for a modality that is none of the fixed list.
+    query: (dimension,) float32. rows: only these row numbers. Raises ValueError for a modality that is none of the
+    fixed list.
     """
     search = query_table(table, query, limit, COLUMNS)
-    if modality is not None:
-        search = search.where(modality_filter(modality), prefilter=True)
+    wanted = [] if modality is None else [modality_filter(modality)]
+    wanted += [] if rows is None else [row_filter(rows)]
+    if wanted:
+        search = search.where(" AND ".join(wanted), prefilter=True)
     search = search.nprobes(probes).refine_factor(refine) if probes else search.bypass_vector_index()
     rows = search.to_arrow().to_pylist()
     for row in rows:
@@ -181,14 +194,41 @@ def nearest(
     return sorted(rows, key=lambda row: (-row["score"], row["row"]))
 
 
+def nearest_among(
+    table: Table, query: np.ndarray, limit: int, among: np.ndarray, *, modality: str | None, probes: int, refine: int
+) -> list[dict[str, Any]]:
+    """As `nearest`, of these row numbers only (ascending), however many they are. No row that is near is missed.
+
+    Few rows are compared exactly. Of many, some are among the first of everything: those are looked for first.
+    """
+    wider = int(2 * limit * table.count_rows() / max(1, len(among)))
+    while len(among) > LISTED_ROWS and wider <= WIDEST_SEARCH:
+        found = nearest(table, query, wider, modality=modality, probes=probes, refine=refine)
+        picked = np.isin([row["row"] for row in found], among, assume_unique=True)
+        if picked.sum() >= limit:
+            return [found[at] for at in np.flatnonzero(picked)[:limit]]
+        wider *= 8
+    return nearest(table, query, limit, modality=modality, probes=0, refine=0, rows=among)
+
+
 def rows_at(table: Table, rows: Iterable[int], columns: Sequence[str] = COLUMNS) -> dict[int, dict[str, Any]]:
     """These columns of the rows with these row numbers, by row number."""
     numbers = sorted({int(row) for row in rows})
     if not numbers:
         return {}
-    chosen = f"row IN ({', '.join(map(str, numbers))})"
-    found = table.search().where(chosen).select(["row", *(c for c in columns if c != "row")]).limit(len(numbers))
+    found = (
+        table.search()
+        .where(row_filter(numbers))
+        .select(["row", *(c for c in columns if c != "row")])
+        .limit(len(numbers))
+    )
     return {row["row"]: row for row in found.to_arrow().to_pylist()}
+
+
+def row_filter(rows: Iterable[int]) -> str:
+    """The filter for these row numbers; for none of them, one that nothing meets."""
+    numbers = ", ".join(str(int(row)) for row in rows)
+    return f"row IN ({numbers})" if numbers else "row < 0"
 
 
 def modality_filter(modality: str) -> str:
