@@ -159,11 +159,10 @@ def fill_documents(target: Target, folder: Path, *, progress: Progress | None = 
 
 
 @contextmanager
-def _new_collection(workspace: Workspace, name: str) -> Iterator[Path]:
-    """A temporary folder that becomes the collection; what a killed import of this name left behind is removed."""
+def import_lock(workspace: Workspace, name: str) -> Iterator[None]:
+    """Only one import into the collection `name` at a time. Raises WorkbenchError if there is one already."""
     from filelock import FileLock, Timeout
 
-    final = workspace.collection(name)
     lock = FileLock(workspace.locks / f"import-{name}.lock", timeout=0)
     try:
         lock.acquire()
@@ -172,6 +171,16 @@ def _new_collection(workspace: Workspace, name: str) -> Iterator[Path]:
             f"“{name}” is being imported right now. Wait until it is done, or choose another name."
         ) from None
     try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _new_collection(workspace: Workspace, name: str) -> Iterator[Path]:
+    """A temporary folder that becomes the collection; what a killed import of this name left behind is removed."""
+    final = workspace.collection(name)
+    with import_lock(workspace, name):
         # The eight characters that mkdtemp adds: a name may itself begin with another name and a dot.
         leftover = re.compile(re.escape(f".{name}.") + r"[a-z0-9_]{8}")
         for path in workspace.collections.iterdir():
@@ -179,8 +188,6 @@ def _new_collection(workspace: Workspace, name: str) -> Iterator[Path]:
                 shutil.rmtree(path, ignore_errors=True)
         with new_folder(final) as folder:
             yield folder
-    finally:
-        lock.release()
 
 
 def _import_rows(
