@@ -3,12 +3,13 @@
 The user's steps are the names of the folders. Imports run downward only, in this order:
 
     app.py
-    ui/   cli.py                           what people and programs touch
+    ui/   cli.py  cli_….py                 what people and programs touch
     jobs/                                  start, queue, watch, stop, resume background work of any kind
     demo.py                                the built-in journey, made of the layers below and jobs/
-    training/   index/   evaluation/       the work itself
+    training/                              fine-tune
+    index/   evaluation/   doctor/   enrich/   search, score, check and mend, hard negatives and generated queries
     models/                                load, encode, rerank; the catalogue; the starter models
-    collection/                            import, split, read, the demo collection
+    collection/                            import, split, read, change, review, export; the demo collection
     media.py  settings.py  workspace.py  job_folder.py  errors.py
 
 Nothing heavy is imported here: ``python -m workbench --help`` answers at once.

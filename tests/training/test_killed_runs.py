@@ -18,8 +18,8 @@ from workbench.training.run import run_training, train_spec
 from workbench.training.trainer import RunCallback, last_checkpoint
 from workbench.workspace import Workspace
 
-STEPS = 24
-WANTED = {"max_steps": STEPS, "epochs": 50, "batch_size": 16, "evaluations": 6, "evaluation_queries": 10}
+STEPS = 12
+WANTED = {"max_steps": STEPS, "epochs": 50, "batch_size": 16, "evaluations": 3, "evaluation_queries": 10}
 
 
 def until(condition: Any, seconds: float = 90.0) -> None:
@@ -36,7 +36,7 @@ def test_a_run_killed_in_the_middle_ends_within_a_hundredth_of_an_undisturbed_on
     assert jobs.wait(undisturbed, timeout=120).state == "finished"
 
     killed = jobs.start(demo_workspace, "train", "killed", spec)
-    until(lambda: any(event["step"] >= 8 for event in killed.events("checkpoint")))
+    until(lambda: any(event["step"] >= 4 for event in killed.events("checkpoint")))
     psutil.Process(killed.status().pid).kill()
     started = time.monotonic()
     until(lambda: jobs.watch(killed).state == "crashed", 5)
@@ -45,7 +45,7 @@ def test_a_run_killed_in_the_middle_ends_within_a_hundredth_of_an_undisturbed_on
 
     jobs.resume(demo_workspace, "killed")
     assert jobs.wait(killed, timeout=120).state == "finished"
-    assert any(event["resumed"] and event["step"] >= 8 for event in killed.events("started"))
+    assert any(event["resumed"] and event["step"] >= 4 for event in killed.events("started"))
     scores = [run_summary(demo_workspace, name)["metrics"]["ndcg@10"] for name in ("undisturbed", "killed")]
     assert abs(scores[0] - scores[1]) < 0.01
     assert not processes.tagged(killed.path)

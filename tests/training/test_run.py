@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from workbench.collection.editing import edit_collection, undo
 from workbench.collection.scenes import render, sample_scenes
-from workbench.collection.store import Collection, Item
+from workbench.collection.store import Collection, Item, open_collection
 from workbench.collection.writing import CollectionWriter
 from workbench.errors import Stopped, WorkbenchError
 from workbench.job_folder import JobFolder, create_job_folder
@@ -116,12 +118,23 @@ def test_a_second_stage_is_held_against_its_first_on_what_it_can_read(kind: str,
     assert load_reranker(demo_workspace, f"run:second-{kind}").kind == kind
 
 
-def test_a_collection_that_changed_is_not_trained_on(demo_workspace: Workspace) -> None:
+def test_a_version_of_the_collection_that_is_gone_is_not_trained_on(demo_workspace: Workspace) -> None:
     job = started(demo_workspace, "changed", model="starter")
     path = job.path / "job.json"
     path.write_text(path.read_text().replace(job.spec["collection_fingerprint"], "0" * 16))
-    with pytest.raises(WorkbenchError, match="has changed since this run was set up"):
+    with pytest.raises(WorkbenchError, match="is no longer kept"):
         run_training(demo_workspace, job)
+
+
+def test_a_run_goes_on_with_the_version_of_the_collection_it_began_with(demo_workspace: Workspace) -> None:
+    job = started(demo_workspace, "earlier", model="starter", overrides={"max_steps": 2, "evaluations": 1})
+    before = open_collection(demo_workspace, "demo")
+    with edit_collection(demo_workspace, "demo", "Dropped a tenth") as edit:
+        edit.drop("queries", before.queries["id"][:12])
+    try:
+        assert run_training(demo_workspace, job)["queries"] == len(np.unique(before.judged("eval").queries))
+    finally:
+        undo(demo_workspace, "demo")
 
 
 def test_a_reranker_that_cannot_hear_is_told_before_the_start(demo_workspace: Workspace) -> None:
