@@ -120,22 +120,31 @@ def encode_side(
     collection: Collection,
     side: str,
     *,
+    rows: np.ndarray | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """The vectors of all items of one side (`queries` or `corpus`) by row, each encoded in its own role, or from `cache`.
+    """The vectors of all items of one side (`queries` or `corpus`), each in its own role, by row; or from `cache`.
 
-    Float32 (items, dimension), memory-mapped where there is a cache. Raises WorkbenchError as `encode_held_out` does.
+    rows: only these rows, in their order. Float32 (items, dimension), memory-mapped where there is a cache. The cache
+    is kept for the items: judging them otherwise leaves it valid. Raises WorkbenchError as `encode_held_out` does.
     """
-    rows = np.arange(len(collection.side(side)))
-    folder = None if cache is None else vectors_folder(cache, embedder.fingerprint, collection.fingerprint)
+    chosen = np.arange(len(collection.side(side))) if rows is None else rows
+    folder = None if cache is None else vectors_folder(cache, embedder.fingerprint, items_fingerprint(collection, side))
 
     def report(step: int) -> None:
         if progress is not None:
-            progress(step, len(rows), "Encoding")
+            progress(step, len(chosen), "Encoding")
 
     with disk_full_in_words(folder or collection.path):
-        return _table(embedder, collection, side, "query" if side == "queries" else "document", rows, folder, report)
+        return _table(embedder, collection, side, "query" if side == "queries" else "document", chosen, folder, report)
+
+
+def items_fingerprint(collection: Collection, side: str) -> str:
+    """The fingerprint of the items of one side and of their order, whatever is said of them."""
+    digest = hashlib.sha256(f"{collection.name}\0{collection.card.created}".encode())
+    digest.update("\n".join(collection.side(side)["id"][:]).encode())
+    return digest.hexdigest()[:16]
 
 
 def _rows_by_role(held: HeldOut, names: list[str] | None, asymmetric: bool) -> dict[tuple[str, str], np.ndarray]:
