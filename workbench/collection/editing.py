@@ -258,7 +258,7 @@ class Edit:
 
         for side, column in zip(SIDES, ("query", "document"), strict=True):
             known = pc.is_in(judgements[column], pa.array(tables[side][0], pa.string()))
-            if not pc.all(known).as_py():
+            if not pc.all(known, min_count=0).as_py():
                 row = known.to_pylist().index(False)
                 raise ValueError(f"a judgement names the {column} {judgements[column][row]}, which is not there")
 
@@ -273,9 +273,14 @@ class Edit:
             split["sentence"] = split_sentence(split["method"], len(held), len(found))
             split["fraction"] = round(len(held) / max(1, len(set(queries))), 4)
         labels = {"query": old.labels["document"], "document": old.labels["query"]} if self._swap else old.labels
+        roles, source = old.source.get("roles"), old.source
+        if self._swap and roles:  # what is added later by these roles falls on the sides as they are now
+            turned = {**roles, "query": roles.get("document"), "document": roles.get("query")}
+            source = {**source, "roles": turned}
         card = replace(
             old,
             labels=labels,
+            source=source,
             split=split,
             counts={
                 "queries": len(tables["queries"][0]),

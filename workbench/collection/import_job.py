@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from workbench.collection.adding import add_to_collection, added_before
 from workbench.collection.demo import SCENES, make_demo
 from workbench.collection.importing import import_collection, import_documents
 from workbench.collection.store import Collection
@@ -16,9 +17,9 @@ from workbench.workspace import Workspace
 def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     """The work of an import job. Its spec: name, source (a path), roles, seed; eval_fraction and documents if wanted.
 
-    `documents` true means `import_documents`; `demo` true draws the built-in demo, of `scenes` scenes. An import that
-    was stopped or killed starts from the first row again, since nothing of it was kept; one that was complete already
-    returns its result.
+    `documents` true means `import_documents`; `add` true adds to the collection that is there; `demo` true draws the
+    built-in demo, of `scenes` scenes. An import that was stopped or killed starts from the first row again, since
+    nothing of it was kept; one that was complete already returns its result.
     """
     spec, mark = job.spec, f"{job.name}@{job.job['created']}"
     path = workspace.collection(spec["name"])
@@ -26,8 +27,20 @@ def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
         card = Collection(path).card
         if card.source.get("job") == mark:
             return import_summary(card)
+        if spec.get("add") and (result := added_before(card, mark)):
+            return result
     if spec.get("demo"):
         return make_demo(workspace, spec["name"], int(spec.get("scenes") or SCENES), progress=job.progress)
+    if spec.get("add"):
+        return add_to_collection(
+            workspace,
+            spec["name"],
+            Path(spec["source"]),
+            spec.get("roles"),
+            documents=bool(spec.get("documents")),
+            progress=job.progress,
+            job=mark,
+        )
     if spec.get("documents"):
         return import_documents(workspace, spec["name"], Path(spec["source"]), progress=job.progress, job=mark)
     return import_collection(
