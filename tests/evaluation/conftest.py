@@ -84,7 +84,8 @@ def make_collection(
     path.mkdir(parents=True)
     lines = [(*judgement, "upload")[:5] for judgement in judgements]
     columns = ("query", "document", "score", "split", "source")
-    table = {column: [line[place] for line in lines] for place, column in enumerate(columns)}
+    table: dict[str, list] = {column: [line[place] for line in lines] for place, column in enumerate(columns)}
+    table["meta"] = [None] * len(lines)
     for side, items in (("queries", queries), ("corpus", documents)):
         # Not Dataset.from_list: encoding sound through it would want torchcodec.
         rows = [row_from_item(item) for item in items]
@@ -101,9 +102,7 @@ def make_collection(
             counts=count_judgements(table["split"]),
             modalities=modalities,
             split={"method": method},
-            fingerprint=fingerprint_tables(
-                [item.id for item in queries], [item.id for item in documents], [line[:4] for line in lines]
-            ),
+            fingerprint=fingerprint_tables([item.id for item in queries], [item.id for item in documents], table),
         ),
     )
     return Collection(path)

@@ -18,7 +18,7 @@ WORKS = {
     "index": "workbench.index.build:run_index",
     "import": "workbench.collection.import_job:run_import",
     "check": "workbench.doctor.check:run_check",
-    "mine": "workbench.training.negatives:run_mining",
+    "mine": "workbench.enrich.mining:run_mining",
 }
 # These never compute on a device, so they start at once beside a running job.
 WORKS_WITHOUT_DEVICE = frozenset({"import"})

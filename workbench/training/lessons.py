@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.collection.mining import hard_negatives
 from workbench.collection.store import Collection
-from workbench.models import Embedder, LazyItems, truncate
+from workbench.enrich.hard_negatives import MiningSettings
+from workbench.enrich.mining import mine
+from workbench.models import Embedder
 from workbench.settings import TrainSettings
 from workbench.training.pairs import Pairs, known_wrong, rows_by_query
 
@@ -82,25 +83,8 @@ def mined_negatives(
     collection: Collection, embedder: Embedder, dimension: int | None = None, count: int = 8
 ) -> dict[int, np.ndarray]:
     """Wrong documents that `embedder` ranks high, by query row: mined over the train split's documents."""
-    judged = collection.judged("train")
-    relevant = judged.scores > 0
-    query_rows = np.unique(judged.queries[relevant])
-    document_rows = np.unique(judged.documents)
-    query_vectors = embedder.encode_queries(LazyItems(collection, "queries", query_rows))
-    document_vectors = embedder.encode_documents(LazyItems(collection, "corpus", document_rows))
-    if dimension is not None:
-        query_vectors, document_vectors = truncate(query_vectors, dimension), truncate(document_vectors, dimension)
-    right = rows_by_query(judged.queries[relevant], judged.documents[relevant])
-    found: dict[int, list[np.ndarray]] = {}
-    kinds = collection.document_modalities[document_rows]
-    # One modality at a time: a model ranks tunes and pictures apart, and each right document needs rivals of its kind.
-    for kind in dict.fromkeys(kinds):
-        places = np.flatnonzero(kinds == kind)
-        positives = [np.flatnonzero(np.isin(document_rows[places], right[int(row)])) for row in query_rows]
-        wrong = hard_negatives(query_vectors, document_vectors[places], positives, count=count)
-        for row, chosen in zip(query_rows.tolist(), wrong, strict=True):
-            found.setdefault(row, []).append(document_rows[places[chosen]])
-    return {row: np.concatenate(parts) for row, parts in found.items() if sum(map(len, parts))}
+    mined, _ = mine(collection, embedder, MiningSettings(per_query=count), dimension=dimension)
+    return rows_by_query(mined.queries, mined.documents)
 
 
 def _wrong_documents(sources: list[np.ndarray], wanted: int, generator: np.random.Generator) -> list[int]:
