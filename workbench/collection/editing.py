@@ -25,7 +25,6 @@ from workbench.collection.store import (
     Card,
     Collection,
     Item,
-    count_judgements,
     fingerprint_tables,
     finish_change,
     item_features,
@@ -175,31 +174,34 @@ class Edit:
             writer.finish(f"judgements-{time.time_ns()}")
         return self._new_card(tables, judgements)
 
-    def _write_side(self, side: str, folder: Path) -> tuple[list[str], set[str]]:
-        """Write one side if it changes; returns its ids and modalities."""
+    def _write_side(self, side: str, folder: Path) -> tuple[Any, set[str]]:
+        """Write one side if it changes; returns its ids, an Arrow column, and its modalities."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
         table = self.collection.side(side).data.table
-        dropped = self._dropped[side] & self._rows(side).keys()
+        dropped = self._dropped[side] and self._dropped[side] & self._rows(side).keys()
         modalities = set(pc.unique(table["modality"]).to_pylist())
-        ids = table["id"].to_pylist()
+        ids = table["id"]
         added = [identifier for identifier in self._added[side] if identifier not in self._dropped[side]]
         if not dropped and side not in self._writers:
             return ids, modalities
         old, extra = self.collection.path / side, self._staged / f"added-{side}"
         if dropped or len(added) < len(self._added[side]) or self._too_many_files(old):
             modalities = _rewrite(table, extra, self._dropped[side], folder / side)
-            return [identifier for identifier in ids if identifier not in dropped] + added, modalities
+            ids = ids.filter(pc.invert(pc.is_in(ids, pa.array(sorted(dropped), pa.string()))))
+            return pa.chunked_array([*ids.chunks, pa.array(added, pa.string())]), modalities
         _link(old, folder / side)
         _append(extra, folder / side)
-        return ids + added, modalities | set(self._added[side].values())
+        ids = pa.chunked_array([*ids.chunks, pa.array(added, pa.string())])
+        return ids, modalities | set(self._added[side].values())
 
     def _too_many_files(self, folder: Path) -> bool:
         files = data_files(folder)
         size = sum((folder / name).stat().st_size for name in files)
         return len(files) >= MOST_FILES or (len(files) >= MANY_FILES and size < SMALL_BYTES)
 
-    def _judgements(self, tables: dict[str, tuple[list[str], set[str]]]) -> Any:
+    def _judgements(self, tables: dict[str, tuple[Any, set[str]]]) -> Any:
         """The judgements table as it will be, before the sides are swapped."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -252,26 +254,25 @@ class Edit:
                 stays[row] = False
         return pa.array(stays)
 
-    def _check_known(self, judgements: Any, tables: dict[str, tuple[list[str], set[str]]]) -> None:
-        import pyarrow as pa
+    def _check_known(self, judgements: Any, tables: dict[str, tuple[Any, set[str]]]) -> None:
         import pyarrow.compute as pc
 
         for side, column in zip(SIDES, ("query", "document"), strict=True):
-            known = pc.is_in(judgements[column], pa.array(tables[side][0], pa.string()))
+            known = pc.is_in(judgements[column], tables[side][0].combine_chunks())
             if not pc.all(known, min_count=0).as_py():
                 row = known.to_pylist().index(False)
                 raise ValueError(f"a judgement names the {column} {judgements[column][row]}, which is not there")
 
-    def _new_card(self, tables: dict[str, tuple[list[str], set[str]]], judgements: Any) -> Card:
+    def _new_card(self, tables: dict[str, tuple[Any, set[str]]], judgements: Any) -> Card:
+        import pyarrow.compute as pc
+
         old = self.collection.card
-        splits = judgements["split"].to_pylist()
-        queries, documents = judgements["query"].to_pylist(), judgements["document"].to_pylist()
+        held = judgements.filter(pc.equal(judgements["split"], "eval"))
         split = dict(old.split)
-        if split.get("method") in ("component", "query", "given") and splits:
-            held = {query for query, label in zip(queries, splits, strict=True) if label == "eval"}
-            found = {document for document, label in zip(documents, splits, strict=True) if label == "eval"}
-            split["sentence"] = split_sentence(split["method"], len(held), len(found))
-            split["fraction"] = round(len(held) / max(1, len(set(queries))), 4)
+        if split.get("method") in ("component", "query", "given") and len(judgements):
+            asked, found = (pc.count_distinct(held[column]).as_py() for column in ("query", "document"))
+            split["sentence"] = split_sentence(split["method"], asked, found)
+            split["fraction"] = round(asked / pc.count_distinct(judgements["query"]).as_py(), 4)
         labels = {"query": old.labels["document"], "document": old.labels["query"]} if self._swap else old.labels
         roles, source = old.source.get("roles"), old.source
         if self._swap and roles:  # what is added later by these roles falls on the sides as they are now
@@ -285,7 +286,8 @@ class Edit:
             counts={
                 "queries": len(tables["queries"][0]),
                 "documents": len(tables["corpus"][0]),
-                **count_judgements(splits),
+                "train": len(judgements) - len(held),
+                "eval": len(held),
             },
             modalities={
                 "query": sorted_modalities(tables["queries"][1]),
@@ -294,7 +296,7 @@ class Edit:
             fingerprint=fingerprint_tables(
                 tables["queries"][0],
                 tables["corpus"][0],
-                zip(queries, documents, judgements["score"].to_pylist(), splits, strict=True),
+                {name: judgements[name] for name in ("query", "document", "score", "split")},
             ),
         )
         return replace(card, **self._card)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -24,13 +24,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.errors import WorkbenchError
-from workbench.workspace import Workspace, new_folder, read_json, write_json
+from workbench.workspace import Workspace, read_json, write_json
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 MODALITIES = ("text", "image", "audio", "video")
 SIDES = ("queries", "corpus")
+HASHED_AT_ONCE = 1 << 17
 HISTORY, STAGED, DECIDED = "history", ".change", "decided.json"
 
 
@@ -254,16 +255,41 @@ def judgement_features() -> Features:
     )
 
 
-def fingerprint_tables(
-    query_ids: Sequence[str], document_ids: Sequence[str], judgements: Iterable[tuple[str, str, float, str]]
-) -> str:
-    """The fingerprint of a collection: changes with any item, judgement, score or split. Order does not matter."""
-    digest = hashlib.sha256()
-    for part in (sorted(query_ids), sorted(document_ids)):
-        digest.update("\n".join(part).encode() + b"\0")
-    for line in sorted(f"{q}\t{d}\t{score:.6g}\t{split}" for q, d, score, split in judgements):
-        digest.update(line.encode() + b"\n")
-    return digest.hexdigest()[:16]
+def fingerprint_tables(query_ids: Any, document_ids: Any, judgements: Mapping[str, Any]) -> str:
+    """The fingerprint of a collection: changes with any item, judgement, score or split. Order does not matter.
+
+    query_ids, document_ids: their ids, lists of str or Arrow columns. judgements: the columns query, document, score
+    and split of the judgements, likewise.
+    """
+    split = judgements["split"]
+    score = np.asarray(judgements["score"], dtype=np.float32).view(np.uint32)
+    sums = [
+        *_sum_of_hashes(query_ids),
+        *_sum_of_hashes(document_ids),
+        *_sum_of_hashes(judgements["query"], judgements["document"], split, score),
+    ]
+    return hashlib.sha256(",".join(map(str, sums)).encode()).hexdigest()[:16]
+
+
+def _sum_of_hashes(*columns: Any) -> tuple[int, int, int]:
+    """The number of rows and two sums, modulo 2^64, over hashes of the rows: the same in every order of them."""
+    from pandas.util import hash_array
+
+    rows = len(columns[0])
+    first = second = 0
+    with np.errstate(over="ignore"):
+        for start in range(0, rows, HASHED_AT_ONCE):
+            mixed = np.full(min(HASHED_AT_ONCE, rows - start), 1469598103934665603, dtype=np.uint64)
+            for column in columns:
+                part = column[start : start + HASHED_AT_ONCE]
+                values = part.to_numpy(zero_copy_only=False) if hasattr(part, "chunks") else part
+                if not isinstance(values, np.ndarray):
+                    values = np.array(values, dtype=object)
+                hashed = hash_array(values, categorize=False).astype(np.uint64)
+                mixed = (mixed ^ hashed) * np.uint64(1099511628211) + (mixed >> np.uint64(29))
+            first = (first + int(mixed.sum(dtype=np.uint64))) % 2**64
+            second = (second + int((mixed * (mixed | np.uint64(1))).sum(dtype=np.uint64))) % 2**64
+    return rows, first, second
 
 
 def open_collection(workspace: Workspace, name: str, fingerprint: str = "") -> Collection:
@@ -347,27 +373,6 @@ def remove_collection(workspace: Workspace, name: str) -> None:
 
 def save_card(path: Path, card: Card) -> None:
     write_json(path / "card.json", asdict(card))
-
-
-def replace_judgements(collection: Collection, rows: dict[str, list[Any]]) -> None:
-    """Write a new judgements table in place of the old one, and the card's counts and fingerprint with it."""
-    from datasets import Dataset
-
-    table = Dataset.from_dict(rows, features=judgement_features())
-    fingerprint = fingerprint_tables(
-        collection.queries["id"],
-        collection.corpus["id"],
-        zip(rows["query"], rows["document"], rows["score"], rows["split"], strict=True),
-    )
-    counts = {**collection.card.counts, **count_judgements(rows["split"])}
-    old = collection.path / ".judgements.old"
-    with new_folder(collection.path / ".judgements.new") as folder:
-        table.save_to_disk(str(folder))
-    shutil.rmtree(old, ignore_errors=True)
-    (collection.path / "judgements").rename(old)
-    (collection.path / ".judgements.new").rename(collection.path / "judgements")
-    shutil.rmtree(old)
-    save_card(collection.path, Card(**{**asdict(collection.card), "counts": counts, "fingerprint": fingerprint}))
 
 
 def count_judgements(splits: Iterable[str]) -> dict[str, int]:

@@ -186,11 +186,7 @@ class CollectionWriter:
         """
         query_ids, document_ids = list(self._rows["queries"]), list(self._rows["corpus"])
         columns, split = self._judgements(query_ids, document_ids, seed, fraction)
-        fingerprint = fingerprint_tables(
-            query_ids,
-            document_ids,
-            zip(columns["query"], columns["document"], columns["score"], columns["split"], strict=True),
-        )
+        fingerprint = fingerprint_tables(query_ids, document_ids, columns)
         judgements = TableWriter(self._folder / "judgements", judgement_features())
         self._stack.callback(judgements.close)
         judgements.write_columns(columns)
