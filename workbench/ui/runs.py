@@ -61,7 +61,7 @@ class RunsTab:
             self.curves: gr.Row(visible=True),
             self.loss: runs_views.loss_plot(curves, shown.spec),
             self.ndcg: runs_views.ndcg_plot(curves),
-            self.below: runs_views.below(runs, shown, status),
+            self.below: runs_views.below(runs, shown, status, self._indexes(shown)),
             self.timer: clock(not status.ended, TICK_SECONDS),
             self.seen: shown.etag(),
         }
@@ -93,6 +93,9 @@ class RunsTab:
         elif act == "resume":
             jobs.resume(self.page.workspace, name)
         return self._at(place.at(run=name))
+
+    def _indexes(self, run: JobFolder) -> list[str]:
+        return [card.name for card in list_indexes(self.page.workspace) if card.model == f"run:{run.name}"]
 
     def _at(self, place: Place) -> Widgets:
         return {self.page.place: place, **self.refresh(place)}

@@ -114,12 +114,17 @@ def ndcg_plot(curves: dict[str, Any]) -> dict[str, Any]:
     return plots.figure("NDCG@10 on the held-out part", "step", lines, says=f"NDCG@10 against step{last}")
 
 
-def below(runs: list[JobFolder], shown: JobFolder, status: Status) -> str:
-    """The small figures, the log, the other runs, and Remove."""
+def below(runs: list[JobFolder], shown: JobFolder, status: Status, indexes: list[str]) -> str:
+    """The small figures, the log, the other runs, and Remove. indexes: the names of those made with its model."""
+    goes = ""
+    if indexes:
+        listed = ", ".join(f"“{name}”" for name in indexes)
+        goes = (
+            f" {words.count(len(indexes), 'index', 'indexes')} made with its model can no longer be searched: {listed}."
+        )
     remove = cards.remove(
         "run",
-        f"This deletes the run “{cards.text(shown.name)}” with its model, checkpoints and log. Indexes made with its "
-        "model can no longer be searched.",
+        cards.text(f"This deletes the run “{shown.name}” with its model, checkpoints and log.{goes}"),
         shown.name,
     )
     parts = [_stats(shown, status), _log(shown), _list(runs, shown)]
