@@ -12,15 +12,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.collection.store import Collection, open_collection
+from workbench.doctor.balance import find_direction, find_imbalance
 from workbench.doctor.examined import Examined, Progress
 from workbench.doctor.findings import Finding, by_severity
+from workbench.doctor.judgements import find_contradictions, find_false_negatives
+from workbench.doctor.leaks import find_leaked_documents, find_leaked_queries
+from workbench.doctor.texts import find_exact_duplicates, find_lengths, find_near_duplicates, find_personal_data
 from workbench.job_folder import JobFolder
 from workbench.workspace import Workspace, disk_full_in_words, read_json, write_json
 
 CHECK_FILE = "check.json"
 
 # Each looks for its faults in an Examined collection and yields the findings.
-CHECKS: list[Callable[[Examined], Iterable[Finding]]] = []
+CHECKS: list[Callable[[Examined], Iterable[Finding]]] = [
+    find_exact_duplicates,
+    find_near_duplicates,
+    find_contradictions,
+    find_false_negatives,
+    find_leaked_queries,
+    find_leaked_documents,
+    find_imbalance,
+    find_direction,
+    find_personal_data,
+    find_lengths,
+]
 
 
 @dataclass(frozen=True)

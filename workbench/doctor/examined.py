@@ -74,7 +74,9 @@ class Examined:
         if (side, mixed) not in self._texts:
             table = self.collection.side(side).select_columns(["id", "modality", "text"]).with_format(None)[:]
             rows = zip(table["id"], table["modality"], table["text"], strict=True)
-            found = [(identifier, text) for identifier, kind, text in rows if text and (mixed or kind == "text")]
+            found = [
+                (identifier, text) for identifier, kind, text in rows if text is not None and (mixed or kind == "text")
+            ]
             self._texts[side, mixed] = [one for one, _ in found], [text for _, text in found]
         return self._texts[side, mixed]
 

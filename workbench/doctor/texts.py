@@ -184,7 +184,7 @@ def _other_script(side: str, ids: list[str], texts: list[str]) -> Iterator[Findi
 
 
 def script_of(text: str) -> str:
-    """The script most letters of a text are in: Latin, Cyrillic, Arabic, Chinese or Japanese, …; "" where there are hardly any."""
+    """The script most letters of a text are in: Latin, Cyrillic, Chinese or Japanese, …; "" if it has hardly any."""
     letters = [letter for letter in text[:SCRIPT_LETTERS] if letter.isalpha()]
     if len(letters) < LEAST_LETTERS or text.isascii():
         return "Latin" if len(letters) >= LEAST_LETTERS else ""
