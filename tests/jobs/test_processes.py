@@ -70,5 +70,5 @@ def test_every_work_names_a_function_that_is_there(work):
     assert callable(load_work(work))
 
 
-def test_only_importing_needs_no_device():
-    assert [work for work in WORKS if not uses_device(check_work(work))] == ["import"]
+def test_bringing_and_taking_away_need_no_device():
+    assert [work for work in WORKS if not uses_device(check_work(work))] == ["import", "export", "push"]

@@ -17,11 +17,13 @@ WORKS = {
     "evaluate": "workbench.evaluation.evaluate:run_evaluation",
     "index": "workbench.index.build:run_index",
     "import": "workbench.collection.import_job:run_import",
+    "export": "workbench.collection.exporting:run_export",
+    "push": "workbench.collection.pushing:run_push",
     "check": "workbench.doctor.check:run_check",
     "mine": "workbench.enrich.mining:run_mining",
 }
 # These never compute on a device, so they start at once beside a running job.
-WORKS_WITHOUT_DEVICE = frozenset({"import"})
+WORKS_WITHOUT_DEVICE = frozenset({"import", "export", "push"})
 
 
 def check_work(work: str, works_module: str | None = None) -> str:
