@@ -66,6 +66,35 @@ window.wb = (() => {
     });
   }
 
+  // What the documents found must hold, as the choices above the results say: [field, value] or [field, low, high].
+  function filters() {
+    const chosen = new Map();
+    for (const field of document.querySelectorAll("#search-filters [data-field]")) {
+      const { field: name, end } = field.dataset;
+      if (!end && field.value) chosen.set(name, [name, field.value]);
+      if (!end) continue;
+      const range = chosen.get(name) || [name, "", ""];
+      range[end === "low" ? 1 : 2] = field.validity.badInput ? "?" : field.value;
+      chosen.set(name, range);
+    }
+    return JSON.stringify([...chosen.values()].filter((entry) => entry.slice(1).some(Boolean)));
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("#search-filters input")) document.getElementById("search-go").click();
+  });
+
+  // Feedback: which search the results on the page are of, and which of their buttons are pressed.
+  const asked = () => document.querySelector("#search-results [data-asked]")?.dataset.asked || "";
+
+  function marked(value) {
+    if (!value) return;
+    for (const button of document.querySelectorAll("#search-results [data-asked]")) {
+      if (button.dataset.asked !== value.asked) continue;
+      button.setAttribute("aria-pressed", String(value.verdicts[button.dataset.document] === button.dataset.verdict));
+    }
+  }
+
   function dark() {
     return document.body.classList.contains("dark");
   }
@@ -163,5 +192,5 @@ window.wb = (() => {
     return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   }
 
-  return { plot, place, setPlace, markTab, opened, open, listen, details, setTheme, preferredTheme, toggleTheme, dark };
+  return { plot, place, setPlace, markTab, opened, open, listen, details, filters, asked, marked, setTheme, preferredTheme, toggleTheme, dark };
 })();

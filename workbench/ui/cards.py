@@ -25,6 +25,13 @@ ICONS = {
     "pause": '<path class="solid" d="M4.5 3.5h2.6v9H4.5zM8.9 3.5h2.6v9H8.9z"/>',
     "moon": '<path d="M13 9.6A5.6 5.6 0 0 1 6.4 3 5.6 5.6 0 1 0 13 9.6Z"/>',
     "close": '<path d="M4 4l8 8M12 4l-8 8"/>',
+    "thumb-up": '<path d="M5.5 7 8 2.2c1 0 1.7.8 1.5 1.8L9 6.5h3.2c.9 0 1.5.8 1.3 1.7l-1 4.1'
+    'c-.2.7-.7 1.2-1.4 1.2H5.5z"/>'
+    '<path d="M5.5 7h-3v6.5h3"/>',
+    "thumb-down": '<path d="M10.5 9 8 13.8c-1 0-1.7-.8-1.5-1.8L7 9.5H3.8c-.9 0-1.5-.8-1.3-1.7l1-4.1'
+    'c.2-.7.7-1.2 1.4-1.2h5.6z"/>'
+    '<path d="M10.5 9h3V2.5h-3"/>',
+    "first": '<path d="M3 2.5h10M8 13.5V6M4.5 9.2 8 5.7l3.5 3.5"/>',
 }
 VERDICTS = {"better": ("good", "up", "Better"), "worse": ("bad", "down", "Worse")}
 

@@ -24,6 +24,7 @@ from workbench.workspace import Workspace
 
 KINDS = ("thumb", "image", "audio", "video")
 PREFIX = "/media"
+KEPT_VERSIONS = 32
 
 
 class MediaRoute:
@@ -32,7 +33,7 @@ class MediaRoute:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._key = secrets.token_bytes(32)
-        self._open = lru_cache(maxsize=8)(self._open_version)
+        self._open = lru_cache(maxsize=KEPT_VERSIONS)(self._open_version)
 
     def url(self, collection: str, fingerprint: str, side: str, row: int, kind: str) -> str:
         """The address of one medium of one item. `kind`: thumb, image, audio or video."""
@@ -72,9 +73,10 @@ class MediaRoute:
         return data, media.content_type(sniffed[1])
 
     def _open_version(self, name: str, fingerprint: str) -> Collection:
-        collection = open_collection(self._workspace, name)
-        if (collection.fingerprint or "-") != fingerprint:
-            raise WorkbenchError(f"The collection “{name}” has changed. Reload the page.")
+        """The collection as it was when the page was drawn: judging changes it under the page many times an hour."""
+        collection = open_collection(self._workspace, name, fingerprint.removeprefix("-"))
+        for side in SIDES:
+            collection.side(side)  # mapped now, so that it can be read after this version is gone
         return collection
 
     def _sign(self, path: str) -> str:

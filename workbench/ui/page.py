@@ -69,23 +69,28 @@ class Page:
         opens: str = "",
         queue: bool = False,
         waits_on: Any = None,
+        reads: str = "",
+        each: bool = False,
     ) -> Any:
         """Wire `handler` to events.
 
         `opens` names the tab whose opening this is; `queue` is for what may take long, and `waits_on` the widget over
-        which the waiting is then shown.
+        which the waiting is then shown. `reads` is a script that gives the last of the inputs. `each`: an event is
+        handled also while an earlier one is still being handled, which else would pass unseen.
         """
         where = f"wb.opened('{opens}')" if opens else "wb.place()"
+        read = f"given[given.length - 1] = {reads};" if reads else ""
         return gr.on(
             triggers,
             self._told(handler),
             inputs=[self.place, *inputs],
             outputs=[*outputs, *(w for w in (self.place, self.tabs) if w not in outputs), *self._frame()],
-            js=f"(...given) => {{ given[0] = {where}; return given; }}",
+            js=f"(...given) => {{ given[0] = {where}; {read} return given; }}",
             queue=queue,
             concurrency_limit=CONCURRENT if queue else "default",
             show_progress="full" if waits_on is not None else "hidden",
             show_progress_on=waits_on,
+            trigger_mode="multiple" if each else None,
             api_visibility="private",
         )
 

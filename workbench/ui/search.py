@@ -16,6 +16,7 @@ from workbench.job_folder import JobFolder
 from workbench.models.source import typed_reference
 from workbench.ui import job_views, search_views
 from workbench.ui.choices import collection_in_hand, embedder_choices, reranker_choices, with_limits
+from workbench.ui.feedback import Feedback
 from workbench.ui.page import Page, Widgets, clock, view
 from workbench.ui.place import Place
 from workbench.ui.runs import start_index
@@ -82,6 +83,9 @@ class SearchTab:
                 self.count = gr.Number(
                     10, label="Results", precision=0, minimum=1, maximum=100, elem_id="search-count", min_width=90
                 )
+            self.filters = view("search-filters")
+            self.where = gr.Textbox(visible="hidden", label="Where")
+            self.feedback = Feedback(page)
             self.results = view("search-results")
         with (
             gr.Accordion(
@@ -104,16 +108,24 @@ class SearchTab:
     def _wire(self, tab: gr.Tab) -> None:
         page = self.page
         drawn = [self.top, self.job, self.main, self.form, self.foot, self.collection, self.model, self.modality,
-                 self.dimension, self.reranker, self.timer, self.seen]  # fmt: skip
+                 self.dimension, self.reranker, self.filters, self.timer, self.seen]  # fmt: skip
         page.refresh(tab, "search", self.refresh, [], drawn, timer=self.timer)
         page.watch("search", self.timer, self.watch_index, [self.seen], drawn)
         page.on([self.mode.input], self.choose_mode, [self.mode],
                 [self.text, self.media_row, self.image_box, self.audio_box, self.video_box])  # fmt: skip
         page.on([self.make.click], self.make_searchable, [self.collection, self.model], drawn)
-        page.on([self.top.click, self.job.click, self.foot.click], self.use_view, [], [*drawn, self.results])
+        page.on(
+            [self.top.click, self.job.click, self.foot.click],
+            self.use_view,
+            [],
+            [*drawn, self.results, self.feedback.row],
+        )
         page.on([self.go.click, self.text.submit], self.search,
                 [self.mode, self.text, self.image, self.audio, self.video, self.modality, self.dimension, self.reranker,
-                 self.first, self.count], [self.results], queue=True, waits_on=self.results)  # fmt: skip
+                 self.first, self.count, self.feedback.collection, self.where],
+                [self.results, self.feedback.row, self.feedback.collection], queue=True, waits_on=self.results,
+                reads="wb.filters()")  # fmt: skip
+        self.feedback.wire(self.results)
 
     def refresh(self, place: Place) -> Widgets:
         """The index in hand and what can be asked of it, read from disk."""
@@ -174,26 +186,37 @@ class SearchTab:
             place = place.at(index="")
         else:
             job_views.use_job(self.page.workspace, act, name)
-        return {self.page.place: place, self.results: "", **self.refresh(place)}
+        hidden = {self.feedback.row: gr.Row(visible=False)}
+        return {self.page.place: place, self.results: "", **hidden, **self.refresh(place)}
 
     def search(
         self, place: Place, mode: str, text: str, image: str | None, audio: str | None, video: str | None,
-        modality: str, dimension: str, reranker: str, first: int, count: int,
+        modality: str, dimension: str, reranker: str, first: int, count: int, feedback: str | None, where: str,
     ) -> Widgets:  # fmt: skip
         """Ask the index and show what it found."""
         shown = self._index(place, list_indexes(self.page.workspace))
         if shown is None:
             raise WorkbenchError("There is no index to search. Make a collection searchable first.")
+        query = read_query(mode, text, image, audio, video)
         found = self.searcher.search(
             shown.name,
-            read_query(mode, text, image, audio, video),
+            query,
             top=int(count or 10),
             modality=None if modality in (ANY, None) else modality,
             dimension=int(dimension) if dimension else None,
             reranker=typed_reference(reranker) if reranker else None,
             rerank_first=int(first or 50),
+            where=search_views.read_filters(where),
         )
-        return {self.results: search_views.results(found, self.page.workspace, self.page.media)}
+        drawn = search_views.results(
+            found,
+            self.page.workspace,
+            self.page.media,
+            rows=shown.rows,
+            asked=self.feedback.remember(query, found, shown.collection),
+            pressed=self.feedback.pressed(query, feedback, shown.collection),
+        )
+        return {self.results: drawn, **(self.feedback.offer(shown.collection) if found.hits else {})}
 
     def _index(self, place: Place, listed: list[IndexCard]) -> IndexCard | None:
         chosen = next((card for card in listed if card.name == place.index), None)
@@ -207,6 +230,7 @@ class SearchTab:
         rerankers = with_limits(self.page.workspace, reranker_choices(self.page.workspace), shown.modalities)
         mine = f"run:{place.run}" if place.run else ""
         return {
+            self.filters: search_views.filters(shown),
             self.modality: gr.Dropdown(choices=search_views.modality_choices(shown, ANY), value=ANY),
             self.dimension: gr.Dropdown(choices=sizes, value=sizes[0]),
             self.reranker: gr.Dropdown(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
 from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
+from workbench.index.fields import Condition
 from workbench.index.registry import IndexCard
 from workbench.index.results import Hit, SearchResult
-from workbench.ui import cards, words
+from workbench.ui import cards, feedback_views, words
 from workbench.ui.choices import model_name
 from workbench.ui.data_views import has_media, item_box
 from workbench.ui.media_route import MediaRoute
@@ -74,8 +80,65 @@ def foot(index: IndexCard) -> str:
     return cards.foot(f"{words.size(index.bytes)} · {kind} · made {words.clock(index.created)}", remove)
 
 
-def results(found: SearchResult, workspace: Workspace, media_route: MediaRoute) -> str:
-    """The hits as cards, with the milliseconds of each stage above them."""
+def filters(index: IndexCard) -> str:
+    """A choice for each field of the documents' metadata; empty where there is none worth choosing by."""
+    fields = "".join(_filter(place, field) for place, field in enumerate(index.fields))
+    if not fields:
+        return ""
+    return f'<div class="fields filters" role="group" aria-label="Only documents with">{fields}</div>'
+
+
+def _filter(place: int, field: dict[str, Any]) -> str:
+    name, identifier = cards.text(field["name"]), f"search-filter-{place}"
+    if field["kind"] == "text":
+        options = "".join(
+            f'<option value="{cards.text(value)}">{cards.text(value)} ({count:,})</option>'
+            for value, count in field["values"].items()
+        )
+        return (
+            f'<label><span>{name}</span><select id="{identifier}" data-field="{name}"><option value="">any</option>'
+            f"{options}</select></label>"
+        )
+    low, high = (f"{field[end]:.12g}" for end in ("low", "high"))
+    step = "1" if field["whole"] else "any"
+    ends = "".join(
+        f'<input type="number" id="{identifier}-{end}" data-field="{name}" data-end="{end}" placeholder="{shown}" '
+        f'step="{step}" aria-label="{name} {said}" autocomplete="off">'
+        for end, shown, said in (("low", low, "from"), ("high", high, "to"))
+    )
+    return f'<div class="range"><span>{name}</span><div>{ends.replace("><", "><span>to</span><", 1)}</div></div>'
+
+
+def read_filters(told: str) -> list[Condition]:
+    """What the page says is chosen, a JSON list of [field, value] and [field, low, high]; empty ends are open."""
+    try:
+        return [_read_filter(*entry) for entry in json.loads(told or "[]")]
+    except (ValueError, TypeError):
+        raise WorkbenchError("A limit is no number. Write numbers like 1995 or 2.5, or leave it empty.") from None
+
+
+def _read_filter(field: str, *ends: str) -> Condition:
+    if len(ends) == 1:
+        return Condition(str(field), str(ends[0]))
+    low, high = (float(end) if end else default for end, default in zip(ends, (-math.inf, math.inf), strict=True))
+    if low > high:
+        raise WorkbenchError(f"“{field}” is to be from {low:g} to {high:g}: turn the two round.")
+    return Condition(str(field), None, low, high)
+
+
+def results(
+    found: SearchResult,
+    workspace: Workspace,
+    media_route: MediaRoute,
+    *,
+    rows: int = 0,
+    asked: str = "",
+    pressed: Mapping[str, str] | None = None,
+) -> str:
+    """The hits as cards, with the milliseconds of each stage above them.
+
+    rows: of the whole index. asked: the search that their buttons name; `pressed`: what is marked already, by id.
+    """
     if not found.hits:
         return '<p class="quiet" role="status">Nothing was found. Widen what is shown, or ask in other words.</p>'
     stages = ("encode", "search", "rerank") if found.reranker else ("encode", "search")
@@ -83,9 +146,17 @@ def results(found: SearchResult, workspace: Workspace, media_route: MediaRoute) 
     best, worst = max(hit.score for hit in found.hits), min(0.0, *(hit.score for hit in found.hits))
     shown = _Shown(workspace, media_route, found.hits)
     boxes = "".join(
-        _hit(hit, (hit.score - worst) / max(best - worst, 1e-9), shown, bool(found.reranker)) for hit in found.hits
+        _hit(
+            hit,
+            (hit.score - worst) / max(best - worst, 1e-9),
+            shown,
+            bool(found.reranker),
+            feedback_views.buttons(hit, asked, (pressed or {}).get(hit.id, "")) if asked else "",
+        )
+        for hit in found.hits
     )
-    line = f'<p class="quiet small stages" role="status">{len(found.hits)} results · {cards.text(spent)}</p>'
+    among = "" if found.matching is None else f" among {found.matching:,} of {rows:,} documents"
+    line = f'<p class="quiet small stages" role="status">{len(found.hits)} results{among} · {cards.text(spent)}</p>'
     return f'{line}<ol class="grid hits">{boxes}</ol>'
 
 
@@ -132,13 +203,13 @@ def captions(collection: Collection, documents: list[str]) -> dict[str, str]:
     return found
 
 
-def _hit(hit: Hit, share: float, shown: _Shown, reranked: bool) -> str:
+def _hit(hit: Hit, share: float, shown: _Shown, reranked: bool, thumbs_html: str) -> str:
     box, words_below = shown.box(hit)
     caption = f'<p class="caption" tabindex="0">{cards.text(words_below)}</p>' if words_below else "<p></p>"
     moved = _moved(hit) if reranked else ""
     line = f'<div class="split"><span class="small quiet">{hit.rank} · {words.number(hit.score, 2)}</span>{moved}</div>'
     bar = f'<div class="bar"><i style="width:{100 * share:.0f}%"></i></div>'
-    return f'<li class="card item hit">{box}{caption}<div class="score">{bar}{line}</div></li>'
+    return f'<li class="card item hit">{box}{caption}<div class="score">{bar}{line}{thumbs_html}</div></li>'
 
 
 def _moved(hit: Hit) -> str:

@@ -1,0 +1,51 @@
+"""The HTML of feedback on search results: three quiet buttons on each card."""
+
+from __future__ import annotations
+
+import json
+
+from workbench.collection.store import Collection
+from workbench.index.results import Hit
+from workbench.ui import cards
+
+# verdict: icon, what a button says, what the toast says
+VERDICTS = {
+    "up": ("thumb-up", "This fits", "this fits"),
+    "down": ("thumb-down", "This does not fit", "this does not fit"),
+    "first": ("first", "This should have been first", "this should have been first"),
+}
+
+
+def buttons(hit: Hit, asked: str, verdict: str) -> str:
+    """Fits, does not fit, should have been first. `asked` names the search, `verdict` the button that is pressed."""
+    made = "".join(
+        f'<button type="button" class="thumb" data-act="mark" data-verdict="{name}" data-asked="{cards.text(asked)}" '
+        f'data-document="{cards.text(hit.id)}" aria-pressed="{str(name == verdict).lower()}" aria-label="{says}" '
+        f'title="{says}">{cards.icon(icon)}</button>'
+        for name, (icon, says, _) in VERDICTS.items()
+    )
+    return f'<div class="thumbs" role="group" aria-label="Result {hit.rank}: what do you think?">{made}</div>'
+
+
+def noted(verdict: str, collection: str) -> str:
+    """What a toast says of a press."""
+    if not verdict:
+        return f"Taken back from “{collection}”."
+    return f"Noted in “{collection}”: {VERDICTS[verdict][2]}."
+
+
+def words() -> str:
+    """What the buttons are for, beside the choice of the collection."""
+    return '<p class="quiet small">Your thumbs are kept, to train on and to score by, in</p>'
+
+
+def verdicts(collection: Collection, query_id: str) -> dict[str, str]:
+    """What a collection holds of feedback on a question: document id to verdict."""
+    import pyarrow.compute as pc
+
+    table = collection.judgements.data.table
+    if query_id not in collection.query_rows or "meta" not in table.column_names:
+        return {}
+    table = table.filter(pc.and_(pc.equal(table["source"], "feedback"), pc.equal(table["query"], query_id)))
+    rows = zip(table["document"].to_pylist(), table["meta"].to_pylist(), strict=True)
+    return {document: str(json.loads(meta or "{}").get("verdict", "")) for document, meta in rows}
