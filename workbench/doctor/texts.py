@@ -56,7 +56,7 @@ def find_exact_duplicates(examined: Examined) -> Iterator[Finding]:
     for side in SIDES:
         groups = exact_groups(examined, side)
         if groups:
-            yield duplicates_finding("exact-duplicate", side, groups, "the same as another but for case and spaces")
+            yield duplicates_finding(examined, "exact-duplicate", side, groups, "the same text as another")
 
 
 def find_near_duplicates(examined: Examined) -> Iterator[Finding]:
@@ -64,23 +64,40 @@ def find_near_duplicates(examined: Examined) -> Iterator[Finding]:
     for side in SIDES:
         groups = near_groups(examined, side)
         if groups:
-            yield duplicates_finding("near-duplicate", side, groups, "nearly the same as another, word for word")
+            how = "nearly the same text as another, but for punctuation or a word in a long one"
+            yield duplicates_finding(examined, "near-duplicate", side, groups, how)
 
 
-def duplicates_finding(kind: str, side: str, groups: list[list[str]], how: str) -> Finding:
-    """The finding that some items of a side are duplicates of others. `how`: “… 3 documents are {how}”."""
+def duplicates_finding(examined: Examined, kind: str, side: str, groups: list[list[str]], how: str) -> Finding:
+    """The finding that some items of a side are duplicates of others. `how`: as in “3 documents are {how}”.
+
+    Twins that belong to the same items of the other side only count twice; others harm the training.
+    """
     extra = sum(len(group) - 1 for group in groups)
-    are = "is" if extra == 1 else "are"
+    harmless = _same_partners(examined, side, groups)
+    harm = "They belong together already" if harmless else "In training, twins count as wrong answers to each other"
     return Finding(
         kind,
-        "hurts",
-        f"{counted(extra, *NOUNS[side])} {are} {how}. In training such twins count as wrong answers to each other.",
+        "note" if harmless else "hurts",
+        f"{counted(extra, *NOUNS[side])} {'is' if extra == 1 else 'are'} {how}. {harm}.",
         side=side,
         groups=groups,
         fix="Merge them",
         advice="Merging keeps the first of each group and moves the judgements of the others to it.",
         detail={"extra": extra, "how": "merge"},
     )
+
+
+def _same_partners(examined: Examined, side: str, groups: list[list[str]]) -> bool:
+    """Whether the items of each group are judged with the very same items of the other side."""
+    judged = examined.judged
+    mine, others = (judged.queries, judged.documents)[:: 1 if side == "queries" else -1]
+    rows = examined.rows(side)
+    wanted = np.array([rows[identifier] for group in groups for identifier in group])
+    partners: dict[int, set[int]] = defaultdict(set)
+    for row in np.flatnonzero(np.isin(mine, wanted)):
+        partners[int(mine[row])].add(int(others[row]))
+    return all(len({frozenset(partners[rows[identifier]]) for identifier in group}) == 1 for group in groups)
 
 
 def find_personal_data(examined: Examined) -> Iterator[Finding]:
