@@ -78,7 +78,12 @@ def judgements_of(collection: Collection, query: str, document: str | None = Non
 
 def split_of_query(collection: Collection, query: str) -> str:
     """`eval` if the query is held out, `train` if it is not, and nothing if it is not judged at all."""
-    splits = {row["split"] for row in judgements_of(collection, query)}
+    return split_of(judgements_of(collection, query))
+
+
+def split_of(rows: list[dict[str, Any]]) -> str:
+    """The split of the query that these judgements are all about; nothing where there are none."""
+    splits = {row["split"] for row in rows}
     return "eval" if "eval" in splits else "train" if splits else ""
 
 
