@@ -6,6 +6,7 @@ number of items and not with its square; every candidate is then compared exactl
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections import defaultdict
@@ -99,10 +100,12 @@ def _near_pairs(texts: list[np.ndarray], words: _WordNumbers) -> list[tuple[int,
     """(text, the earlier text it is nearly the same as) for each text that has one; the earlier has none itself."""
     if len(texts) < 2:
         return []
-    digits = words.with_digits()
+    has_digit = words.with_digits()
+    # Texts with other numbers in them are others, however alike: they never meet in a bucket.
+    numbers = np.frombuffer(b"".join(_digest(text[has_digit[text]]) for text in texts), dtype=np.uint64)
     to: dict[int, int] = {}
     kept: set[int] = set()
-    keys = _band_keys(texts)
+    keys = _mixed(_band_keys(texts) ^ numbers[:, None])
     for band in range(BANDS):
         for bucket in _equal_rows(keys[:, band]):
             leaders: list[tuple[int, np.ndarray]] = []
@@ -110,7 +113,7 @@ def _near_pairs(texts: list[np.ndarray], words: _WordNumbers) -> list[tuple[int,
                 if text in to:
                     continue
                 shingles = np.unique(_shingles(texts[text]))
-                match = None if text in kept else _nearest_leader(text, shingles, leaders, texts, digits)
+                match = None if text in kept else _nearest_leader(shingles, leaders)
                 if match is None:
                     leaders.append((text, shingles))
                 else:
@@ -119,21 +122,17 @@ def _near_pairs(texts: list[np.ndarray], words: _WordNumbers) -> list[tuple[int,
     return list(to.items())
 
 
-def _nearest_leader(
-    text: int,
-    shingles: np.ndarray,
-    leaders: list[tuple[int, np.ndarray]],
-    texts: list[np.ndarray],
-    digits: np.ndarray,
-) -> int | None:
-    """The first of the leaders that a text is nearly the same as, by exact comparison; None if there is none."""
-    numbers = texts[text][digits[texts[text]]]
+def _digest(words: np.ndarray) -> bytes:
+    return hashlib.blake2b(words.tobytes(), digest_size=8).digest()
+
+
+def _nearest_leader(shingles: np.ndarray, leaders: list[tuple[int, np.ndarray]]) -> int | None:
+    """The first of the leaders (text, shingles) that a text is nearly the same as, by exact comparison; else None."""
     for leader, others in leaders[:LEADERS_COMPARED]:
         if min(len(shingles), len(others)) < LEAST_JACCARD * max(len(shingles), len(others)):
             continue
         common = len(np.intersect1d(shingles, others, assume_unique=True))
-        near = common >= LEAST_JACCARD * (len(shingles) + len(others) - common)
-        if near and np.array_equal(numbers, texts[leader][digits[texts[leader]]]):
+        if common >= LEAST_JACCARD * (len(shingles) + len(others) - common):
             return leader
     return None
 

@@ -74,8 +74,12 @@ def duplicates_finding(examined: Examined, kind: str, side: str, groups: list[li
     Twins that belong to the same items of the other side only count twice; others harm the training.
     """
     extra = sum(len(group) - 1 for group in groups)
-    harmless = _same_partners(examined, side, groups)
-    harm = "They belong together already" if harmless else "In training, twins count as wrong answers to each other"
+    partners = _partners(examined, side, groups)
+    harmless = all(len(set(group)) == 1 for group in partners)
+    judged = any(partner for group in partners for partner in group)
+    harm = "They are judged alike, so they only count twice" if judged else "Each takes a place among the results"
+    if not harmless:
+        harm = "In training, twins count as wrong answers to each other"
     return Finding(
         kind,
         "note" if harmless else "hurts",
@@ -88,8 +92,8 @@ def duplicates_finding(examined: Examined, kind: str, side: str, groups: list[li
     )
 
 
-def _same_partners(examined: Examined, side: str, groups: list[list[str]]) -> bool:
-    """Whether the items of each group are judged with the very same items of the other side."""
+def _partners(examined: Examined, side: str, groups: list[list[str]]) -> list[list[frozenset[int]]]:
+    """The rows of the other side that each item of each group is judged with."""
     judged = examined.judged
     mine, others = (judged.queries, judged.documents)[:: 1 if side == "queries" else -1]
     rows = examined.rows(side)
@@ -97,7 +101,7 @@ def _same_partners(examined: Examined, side: str, groups: list[list[str]]) -> bo
     partners: dict[int, set[int]] = defaultdict(set)
     for row in np.flatnonzero(np.isin(mine, wanted)):
         partners[int(mine[row])].add(int(others[row]))
-    return all(len({frozenset(partners[rows[identifier]]) for identifier in group}) == 1 for group in groups)
+    return [[frozenset(partners[rows[identifier]]) for identifier in group] for group in groups]
 
 
 def find_personal_data(examined: Examined) -> Iterator[Finding]:
