@@ -1,0 +1,194 @@
+"""Ten thousand items: a clean collection has no finding, and each fault planted in it is found exactly and mended."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.doctor.making import judgement, make, text_pairs, words
+from workbench.collection.editing import changes, undo
+from workbench.collection.store import Item, open_collection
+from workbench.doctor.check import check_collection, read_check
+from workbench.doctor.fixes import fix
+from workbench.errors import WorkbenchError
+from workbench.workspace import Workspace
+
+PAIRS = 5_000
+
+
+@dataclass
+class Content:
+    """What a collection is made of, for a fault to be planted in."""
+
+    queries: dict[str, str | Item] = field(default_factory=dict)
+    corpus: dict[str, str | Item] = field(default_factory=dict)
+    judgements: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def clean() -> tuple[dict[str, str], dict[str, str], list[tuple[Any, ...]]]:
+    return text_pairs(PAIRS)
+
+
+def content(clean: tuple[dict[str, str], dict[str, str], list[tuple[Any, ...]]]) -> Content:
+    queries, corpus, judgements = clean
+    return Content(dict(queries), dict(corpus), list(judgements))
+
+
+def plant_exact_duplicate(c: Content) -> set[str]:
+    c.corpus["twin"] = f"  {str(c.corpus['d11']).upper()}"
+    c.judgements.append(judgement("q12", "twin"))
+    return {"d11", "twin"}
+
+
+def plant_near_duplicate(c: Content) -> set[str]:
+    c.queries["near"] = f"{c.queries['q13']}?"
+    c.judgements.append(judgement("near", "d14"))
+    return {"q13", "near"}
+
+
+def plant_contradiction(c: Content) -> set[str]:
+    c.queries["again"] = f"{c.queries['q15']} "
+    c.judgements.append(judgement("again", "d15", 0.0))
+    return {"again", "d15"}
+
+
+def plant_false_negative(c: Content) -> set[str]:
+    c.queries["other"] = str(c.queries["q16"]).title()
+    c.judgements += [judgement("other", "d17"), judgement("other", "d16", 0.0)]
+    return {"other", "d16"}
+
+
+def plant_leaked_query(c: Content) -> set[str]:
+    c.queries["seen"] = f"the {c.queries['q20']}!"
+    c.judgements.append(judgement("seen", "d18"))
+    return {"q20", "seen"}
+
+
+def plant_leaked_document(c: Content) -> set[str]:
+    c.judgements.append(judgement("q19", "d30"))
+    return {"d30"}
+
+
+def plant_imbalance(c: Content) -> set[str]:
+    train = [document for _, document, _, split, *_ in c.judgements if split == "train"]
+    c.judgements += [judgement("q21", document) for document in train[1000:2500]]
+    return {"q21"}
+
+
+def plant_personal_data(c: Content) -> set[str]:
+    c.corpus["d22"] = f"{c.corpus['d22']} Write to jane.doe@acme.com or +49 30 1234567, card 4539 5787 6362 1486."
+    return {"d22"}
+
+
+def plant_hardly_anything(c: Content) -> set[str]:
+    c.queries["q23"] = "…?"
+    return {"q23"}
+
+
+def plant_far_longer(c: Content) -> set[str]:
+    c.corpus["d24"] = words(2_000, random.Random(7))
+    return {"d24"}
+
+
+def plant_other_script(c: Content) -> set[str]:
+    c.corpus["d25"] = "Москва — столица России, большой и старый город на реке"
+    return {"d25"}
+
+
+PLANTED: dict[str, Callable[[Content], set[str]]] = {
+    "exact-duplicate": plant_exact_duplicate,
+    "near-duplicate": plant_near_duplicate,
+    "contradiction": plant_contradiction,
+    "false-negative": plant_false_negative,
+    "leaked-query": plant_leaked_query,
+    "leaked-document": plant_leaked_document,
+    "imbalance": plant_imbalance,
+    "personal-data": plant_personal_data,
+    "length, hardly anything": plant_hardly_anything,
+    "length, far longer": plant_far_longer,
+    "length, another script": plant_other_script,
+}
+# A copy that was planted for another fault is a duplicate as well.
+COPIES = {
+    "exact-duplicate": {frozenset({"q15", "again"}), frozenset({"q16", "other"})},
+    "near-duplicate": {frozenset({"q20", "seen"})},
+}
+# Of the small faults each alone, in a small collection, that no other finding is near.
+ALONE = {
+    "contradiction": {"contradiction", "exact-duplicate"},
+    "false-negative": {"false-negative", "exact-duplicate"},
+    "leaked-query": {"leaked-query", "near-duplicate"},
+}
+
+
+def groups_by_kind(workspace: Workspace) -> dict[str, set[frozenset[str]]]:
+    check = read_check(workspace, "made")
+    assert check is not None
+    found: dict[str, set[frozenset[str]]] = {}
+    for finding in check.findings:
+        found.setdefault(finding.kind, set()).update(map(frozenset, finding.groups))
+    return found
+
+
+def test_a_clean_collection_of_ten_thousand_items_has_no_finding(workspace: Workspace, clean: Any) -> None:
+    c = content(clean)
+    make(workspace, c.queries, c.corpus, c.judgements)
+    assert check_collection(workspace, "made") == {"collection": "made", "findings": []}
+
+
+def test_every_fault_among_ten_thousand_items_is_found_exactly_and_mended(workspace: Workspace, clean: Any) -> None:
+    c = content(clean)
+    expected = {kind: set(groups) for kind, groups in COPIES.items()}
+    for name, plant in PLANTED.items():
+        expected.setdefault(name.partition(",")[0], set()).add(frozenset(plant(c)))
+    before = make(workspace, c.queries, c.corpus, c.judgements)
+    check_collection(workspace, "made")
+    assert groups_by_kind(workspace) == expected
+
+    # Duplicates last: merging them settles what their copies were judged.
+    mended = [kind for kind in reversed(expected) if kind != "imbalance"]
+    for kind in mended:
+        assert fix(workspace, "made", kind) != "Nothing was left to mend."
+    left = check_collection(workspace, "made")["findings"]
+    assert [finding["kind"] for finding in left if finding["fixable"]] == []
+    assert {finding["kind"] for finding in left} == {"imbalance", "length"}
+    for _ in mended:
+        undo(workspace, "made")
+    assert changes(workspace, "made") == []
+    assert open_collection(workspace, "made").fingerprint == before.fingerprint
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_each_fault_alone_is_found_mended_once_and_taken_back(workspace: Workspace, name: str) -> None:
+    kind = name.partition(",")[0]
+    c = content(text_pairs(200 if kind != "imbalance" else 2_800))
+    planted = PLANTED[name](c)
+    before = make(workspace, c.queries, c.corpus, c.judgements)
+    check_collection(workspace, "made")
+    found = groups_by_kind(workspace)
+    assert set(found) == ALONE.get(kind, {kind})
+    assert frozenset(planted) in found[kind]
+
+    check = read_check(workspace, "made")
+    assert check is not None and check.current
+    if not any(finding.fixable for finding in check.findings if finding.kind == kind):
+        with pytest.raises(WorkbenchError, match="cannot mend this"):
+            fix(workspace, "made", kind)
+        return
+    said = fix(workspace, "made", kind)
+    (change,) = changes(workspace, "made")
+    assert said == f"{change.what}."
+    assert fix(workspace, "made", kind) == "Nothing was left to mend."
+    assert len(changes(workspace, "made")) == 1
+    check = read_check(workspace, "made")
+    assert check is not None and not check.current
+    assert kind not in {finding["kind"] for finding in check_collection(workspace, "made")["findings"]}
+    undo(workspace, "made")
+    assert open_collection(workspace, "made").fingerprint == before.fingerprint
+    check_collection(workspace, "made")
+    assert groups_by_kind(workspace) == found
