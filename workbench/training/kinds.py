@@ -19,7 +19,7 @@ from workbench.models.reranker import cross_encoder_from, late_interaction_from
 from workbench.models.source import find
 from workbench.settings import TrainSettings
 from workbench.training.batches import ConflictFreeBatches, InOrder
-from workbench.training.lessons import lessons, mined_negatives
+from workbench.training.lessons import hard_wrong, lessons
 from workbench.training.objectives import embedder_loss, late_interaction_loss, reranker_loss
 from workbench.training.pairs import Pairs, known_wrong, pair_dataset, training_pairs, with_negatives
 from workbench.workspace import Workspace
@@ -40,7 +40,10 @@ class Scored:
 
 
 class EmbedderRecipe:
-    """Pairs of each modality pair, contrasted within the batch in both directions."""
+    """Pairs of each modality pair, contrasted within the batch in both directions.
+
+    Where most queries have known wrong documents (told or mined), each pass shows another one beside each pair.
+    """
 
     passes = 1
 
@@ -54,7 +57,8 @@ class EmbedderRecipe:
         self.start.check_supports(part for pairs in self.pairs for part in pairs.name.split("->"))
         wrong = known_wrong(collection)
         if len(wrong) >= len(np.unique(self.pairs[0].queries)) / 2:
-            self.pairs = [with_negatives(collection, one, wrong, settings.seed) for one in self.pairs]
+            self.passes = max(1, min(MINED_COPIES, round(settings.epochs)))
+            self.pairs = [with_negatives(collection, one, wrong, settings.seed, self.passes) for one in self.pairs]
         full = self.start.dimension
         wanted = [size for size in settings.matryoshka_dimensions if size < full]
         self.dimensions = [full, *wanted] if settings.matryoshka_dimensions else self.start.dimensions
@@ -204,8 +208,8 @@ class LateInteractionRecipe(RerankingRecipe):
         return late_interaction_loss(self.model, self.settings)
 
     def datasets(self) -> Any:
-        wrong = mined_negatives(self.collection, self.first_stage, self.first_dimension)
-        for query, told in known_wrong(self.collection).items():
+        wrong = hard_wrong(self.collection, self.first_stage, self.first_dimension)
+        for query, told in known_wrong(self.collection, mined=False).items():
             wrong[query] = np.concatenate([told, wrong.get(query, told[:0])])
         self.passes = max(1, min(MINED_COPIES, round(self.settings.epochs)))
         self.pairs = [

@@ -1,8 +1,9 @@
 """What a cross-encoder learns from: right pairs and wrong ones, in an order from easy to hard.
 
 A cross-encoder that starts with the wrong documents that look right learns nothing at all: its loss stays at the base
-rate. So the first half of the lessons has wrong documents drawn at random, and the second half mixes in those that the
-first stage ranks high. A collection that brings its own wrong answers (score 0) has them in both halves.
+rate. So the first half of the lessons has wrong documents drawn at random, and the second half mixes in those that were
+mined for the collection, or where none were, those that the first stage ranks high. Wrong answers that people told
+(score 0) are in both halves.
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ def lessons(
     queries = np.concatenate([one.queries for one in pairs])
     documents = np.concatenate([one.documents for one in pairs])
     known_right = rows_by_query(judged.queries[right], judged.documents[right])
-    told_wrong = known_wrong(collection)
+    told_wrong = known_wrong(collection, mined=False)
     # Only documents of the train split: the held-out ones must stay unseen, as wrong answers too.
     pool = np.unique(judged.documents)
     kinds = collection.document_modalities[pool]
     pools = {kind: pool[kinds == kind] for kind in dict.fromkeys(kinds)}
-    mined = mined_negatives(collection, first_stage, dimension) if settings.epochs > 0.5 else {}
+    mined = hard_wrong(collection, first_stage, dimension) if settings.epochs > 0.5 else {}
     generator = np.random.default_rng([settings.seed, 7])
     passes = max(1, int(np.ceil(settings.epochs)))
     parts = []
@@ -77,6 +78,18 @@ def lessons(
             parts.append(np.array(rows)[generator.permutation(len(rows))])
     every = np.concatenate(parts)
     return Lessons(every[:, 0].astype(np.int64), every[:, 1].astype(np.int64), every[:, 2].astype(np.float32))
+
+
+def hard_wrong(collection: Collection, embedder: Embedder, dimension: int | None = None) -> dict[int, np.ndarray]:
+    """Wrong documents that look right, by query row: those mined before, and for other queries those mined now.
+
+    What was mined before may have been screened and reviewed, so it is not mixed with what has not been.
+    """
+    before = known_wrong(collection, mined=True)
+    judged = collection.judged("train")
+    if set(judged.queries[judged.scores > 0].tolist()) <= before.keys():
+        return before
+    return {**mined_negatives(collection, embedder, dimension), **before}
 
 
 def mined_negatives(

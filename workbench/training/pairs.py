@@ -84,21 +84,35 @@ def with_negatives(
     kind = kinds[pairs.documents[0]]
     # A query for which every document is right has nothing to learn from, and no draw for it would ever end.
     kept = np.array([len(right[query]) < count for query in pairs.queries.tolist()], bool)
-    chosen = []
-    for query in np.tile(pairs.queries[kept], copies).tolist():
-        known = [row for row in wrong.get(query, ()) if kinds[row] == kind and row not in right[query]]
-        while not known:
+    told = {
+        query: [row for row in wrong.get(query, ()) if kinds[row] == kind and row not in right[query]]
+        for query in right
+    }
+    first = {query: int(generator.integers(len(rows))) if rows else 0 for query, rows in told.items()}
+    chosen: list[int] = []
+    for copy in range(copies):
+        for query in pairs.queries[kept].tolist():
+            if told[query]:  # the next one each time, so that all of them are learnt from
+                chosen.append(int(told[query][(first[query] + copy) % len(told[query])]))
+                continue
             drawn = int(generator.choice(pairs.documents))
-            known = [drawn] if drawn not in right[query] else []
-        chosen.append(int(known[generator.integers(len(known))]))
+            while drawn in right[query]:
+                drawn = int(generator.choice(pairs.documents))
+            chosen.append(drawn)
     queries, documents = np.tile(pairs.queries[kept], copies), np.tile(pairs.documents[kept], copies)
     return Pairs(pairs.name, queries, documents, np.array(chosen, np.int64))
 
 
-def known_wrong(collection: Collection) -> dict[int, np.ndarray]:
-    """The documents that the train judgements call wrong (score 0), by query row."""
+def known_wrong(collection: Collection, mined: bool | None = None) -> dict[int, np.ndarray]:
+    """The documents that the train judgements call wrong (score 0), by query row.
+
+    mined: only those that were mined (True), or only those that people told (False).
+    """
     judged = collection.judged("train")
-    return rows_by_query(judged.queries[judged.scores <= 0], judged.documents[judged.scores <= 0])
+    wrong = judged.scores <= 0
+    if mined is not None:
+        wrong &= (judged.sources == "mined") == mined
+    return rows_by_query(judged.queries[wrong], judged.documents[wrong])
 
 
 def rows_by_query(queries: np.ndarray, documents: np.ndarray) -> dict[int, np.ndarray]:
