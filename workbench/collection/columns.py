@@ -121,6 +121,12 @@ def propose_roles(kinds: dict[str, str], query: str | None = None, document: str
     return roles | ({score: "score"} if score and score not in roles else {})
 
 
+def is_role_name(name: str) -> bool:
+    """Whether a cell is what people call the column of a query, a document, a negative or a score."""
+    plain = name.strip().lower()
+    return plain in (*_QUERY_NAMES, *_DOCUMENT_NAMES, *_SCORE_NAMES) or bool(_NEGATIVE.fullmatch(plain))
+
+
 def _likely_query(names: Sequence[str]) -> str | None:
     others = [name for name in names if name != _named(names, _DOCUMENT_NAMES)]
     return _named(names, _QUERY_NAMES) or _first_plain(others or names)
