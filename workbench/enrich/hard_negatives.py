@@ -114,7 +114,8 @@ def mining_settings(values: dict[str, Any]) -> MiningSettings:
 
 def _problem(found: Any) -> str:
     if not found["loc"]:
-        return str(found["msg"]).removeprefix("Value error, ").capitalize() + "."
+        said = str(found["msg"]).removeprefix("Value error, ")
+        return f"{said[0].upper()}{said[1:]}."
     known = MiningSettings.model_fields.get(str(found["loc"][0]))
     name = known.title if known is not None and known.title else str(found["loc"][0])
     return f"{name}: {found['msg']}."
