@@ -7,7 +7,6 @@ Nothing heavy is imported before a command needs it.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +14,21 @@ from typing import Annotated, Any
 import typer
 
 from workbench import jobs
+from workbench.cli_data import add_commands
 from workbench.cli_runs import finish, runs
-from workbench.cli_terminal import DebugOption, JsonOption, ProgressLine, WorkspaceOption, answer, do_job, in_words
+from workbench.cli_terminal import (
+    MODEL_HELP,
+    DebugOption,
+    JsonOption,
+    ProgressLine,
+    WorkspaceOption,
+    answer,
+    do_job,
+    in_words,
+    known_collection,
+    lasting,
+    quiet_libraries,
+)
 from workbench.cli_words import demo_words, evaluation_words, import_words, index_words, search_words
 from workbench.errors import WorkbenchError
 from workbench.workspace import check_name, open_workspace, propose_name
@@ -31,7 +43,6 @@ app = typer.Typer(
 app.add_typer(runs, name="runs")
 
 CollectionOption = Annotated[str, typer.Option("--collection", metavar="N", help="The collection's name.")]
-MODEL_HELP = "starter, run:NAME, a folder, or a Hub id."
 ModelOption = Annotated[str, typer.Option("--model", metavar="M", help=MODEL_HELP)]
 
 
@@ -48,7 +59,7 @@ def main() -> None:
 def demo(workspace: WorkspaceOption = None, as_json: JsonOption = False, debug: DebugOption = False) -> None:
     """The whole journey on the built-in demo."""
     with in_words(debug):
-        _quiet_libraries(debug)
+        quiet_libraries(debug)
         from workbench.demo import run_demo
 
         line = ProgressLine("demo")
@@ -85,22 +96,7 @@ def import_source(
     answer(result, as_json, import_words(result))
 
 
-@app.command()
-def mine(
-    name: Annotated[str, typer.Argument(metavar="N", help="The collection's name.")],
-    model: ModelOption,
-    per_query: Annotated[int, typer.Option(min=1, max=100, help="How many for each query.")] = 4,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Add wrong answers that look right (hard negatives)."""
-    with in_words(debug):
-        opened = open_workspace(workspace)
-        spec = {"collection": _collection(opened.collection(name)), "model": lasting(model), "per_query": per_query}
-        result = do_job(opened, "mine", jobs.free_name(opened, f"mine-{name}"), spec)
-    words = f"Added {result['mined']:,} hard negatives to “{result['collection']}”, found by {result['model']}."
-    answer(result, as_json, words)
+add_commands(app)
 
 
 @app.command()
@@ -152,7 +148,7 @@ def evaluate(
         from workbench.evaluation.evaluate import check_embedders
 
         opened = open_workspace(workspace)
-        _collection(opened.collection(collection))
+        known_collection(opened, collection)
         check_embedders(opened, [lasting(reference) for reference in model])
         taken = {path.stem for path in opened.evaluations.glob("*.json")}
         spec = {
@@ -190,7 +186,7 @@ def index(
             documents = {"name": name, "source": str(folder.absolute()), "documents": True}
             do_job(opened, "import", jobs.free_name(opened, f"import-{name}"), documents)
         spec: dict[str, Any] = {"name": name, "collection": collection, "model": lasting(model), "dimension": dimension}
-        _collection(opened.collection(collection))
+        known_collection(opened, collection)
         result = do_job(opened, "index", jobs.free_name(opened, f"index-{name}"), spec)
     answer(result, as_json, index_words(result))
 
@@ -222,7 +218,7 @@ def search(
     if len(given) != 1 and given != ["text", "image"]:
         raise typer.BadParameter("Give one of --text, --image, --audio and --video, or --text and --image together.")
     with in_words(debug):
-        _quiet_libraries(debug)
+        quiet_libraries(debug)
         from workbench.collection.store import Item
         from workbench.index.fields import Condition
         from workbench.index.search import Searcher
@@ -242,19 +238,6 @@ def search(
         )
         result = found.as_json()
     answer(result, as_json, search_words(result))
-
-
-def lasting(model: str) -> str:
-    """A model reference that means the same from every current directory: folders become absolute."""
-    path = Path(model).expanduser()
-    return str(path.absolute()) if path.is_dir() and model not in ("starter", "starter-reranker") else model
-
-
-def _collection(path: Path) -> str:
-    """Check that a collection is there, before a process is started for it; returns its name."""
-    if not (path / "card.json").exists():
-        raise WorkbenchError(f"There is no collection named “{path.name}”. Import one first.")
-    return path.name
 
 
 def _media(kind: str, path: Path) -> bytes:
@@ -283,11 +266,3 @@ def _numbers(text: str) -> list[int]:
 
 def _one_or_many(columns: list[str] | str) -> list[str] | str:
     return columns[0] if isinstance(columns, list) and len(columns) == 1 else columns
-
-
-def _quiet_libraries(debug: bool) -> None:
-    """Keep the libraries' own progress bars and advice off the terminal of a command that computes here."""
-    if not debug:
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import traceback
@@ -24,6 +25,7 @@ WorkspaceOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the whole report of an unexpected error.")]
+MODEL_HELP = "starter, run:NAME, a folder, or a Hub id."
 WORK_FAILED = 1
 
 
@@ -158,3 +160,24 @@ def duration(seconds: float) -> str:
 def ago(moment: float) -> str:
     """How long ago a moment (seconds since 1970) was: 40 s ago."""
     return f"{duration(max(0.0, time.time() - moment))} ago"
+
+
+def lasting(model: str) -> str:
+    """A model reference that means the same from every current directory: folders become absolute."""
+    path = Path(model).expanduser()
+    return str(path.absolute()) if path.is_dir() and model not in ("starter", "starter-reranker") else model
+
+
+def known_collection(workspace: Workspace, name: str) -> str:
+    """Check that a collection is there, before a process is started for it; returns its name."""
+    if not (workspace.collection(name) / "card.json").exists():
+        raise WorkbenchError(f"There is no collection named “{name}”. Import one first.")
+    return name
+
+
+def quiet_libraries(debug: bool) -> None:
+    """Keep the libraries' own progress bars and advice off the terminal of a command that computes here."""
+    if not debug:
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

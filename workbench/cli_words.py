@@ -103,6 +103,65 @@ def search_words(result: dict[str, Any]) -> str:
     return "\n".join([table(["rank", "score", "", "modality", "document"], rows), *below])
 
 
+SEVERITY_WORDS = {"blocks": "blocks training", "hurts": "likely to hurt", "note": "worth knowing"}
+
+
+def check_words(name: str, findings: Sequence[dict[str, Any]]) -> str:
+    """The findings of a check, the gravest first, with examples and what to do about each.
+
+    findings: as `check --json` prints them, with `shown`, the examples in words.
+    """
+    if not findings:
+        return f"Nothing is wrong with “{name}”."
+    lines = [f"{len(findings):,} {'finding' if len(findings) == 1 else 'findings'} in “{name}”:"]
+    for number, found in enumerate(findings, start=1):
+        lines.append(f"\n{number}. {found['kind']} ({SEVERITY_WORDS[found['severity']]}): {found['sentence']}")
+        lines += [f"     {example}" for example in found["shown"]]
+        if found["count"] > len(found["shown"]):
+            lines.append(f"     … and {found['count'] - len(found['shown']):,} more; --json gives their ids.")
+        if found["fixable"]:
+            lines.append(f"   {found['fix']}: python -m workbench fix {name} {found['kind']}")
+        elif found["advice"]:
+            lines.append(f"   {found['advice']}")
+    if any(found["fixable"] for found in findings):
+        lines.append(f"\nEvery fix can be taken back: python -m workbench undo {name}")
+    return "\n".join(lines)
+
+
+def mining_words(result: dict[str, Any]) -> str:
+    """How many hard negatives a mining added or dropped."""
+    name = result["collection"]
+    if "dropped" in result:
+        return f"Dropped {result['dropped']:,} mined negatives of “{name}”."
+    return f"Added {result['mined']:,} hard negatives to “{name}”, found by {result['model']}."
+
+
+def preview_words(result: dict[str, Any]) -> str:
+    """How much a generation of queries would send and bring, and what it would send first."""
+    lines = [
+        f"{result['documents']:,} documents would be sent, for {result['queries']:,} queries: about "
+        f"{result['prompt_tokens']:,} tokens there and {result['answer_tokens']:,} back. Nothing was sent."
+    ]
+    lines += [f"{left['count']:,} left out: {left['reason']}." for left in result["skipped"]]
+    lines += [f"\n{sample['document']}:\n{sample['prompt']}" for sample in result["samples"][:1]]
+    return "\n".join(lines)
+
+
+def generation_words(result: dict[str, Any]) -> str:
+    """How many generated queries were kept, and why others were not."""
+    lines = [
+        f"Kept {result['kept']:,} of {result['generated']:,} queries that {result['model']} wrote "
+        f"for {result['requested']:,} documents of “{result['collection']}”."
+    ]
+    dropped = [f"{number:,} {why}" for why, number in result["dropped"].items() if number]
+    if dropped:
+        lines.append(f"Dropped: {', '.join(dropped)}.")
+    if result["failed"] or result["unasked"]:
+        lines.append(f"{result['failed']:,} documents got no answer, {result['unasked']:,} were not reached.")
+        lines += [f"  {problem}" for problem in result["problems"]]
+    return "\n".join(lines)
+
+
 def demo_words(result: dict[str, Any]) -> str:
     """What the demo trained and how good it became."""
     rows = [[r["model"], r["dimension"], r["direction"], r["metrics"].get("ndcg@10")] for r in result["results"]]
