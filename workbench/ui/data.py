@@ -12,8 +12,9 @@ from workbench.collection.reading import preview_source
 from workbench.collection.store import Card, list_collections, open_collection, remove_collection
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
-from workbench.ui import data_views, demo, job_views
+from workbench.ui import data_views, demo, job_views, parts
 from workbench.ui.page import Page, Widgets, clock, view
+from workbench.ui.part_pairs import PairsPart
 from workbench.ui.place import Place
 from workbench.workspace import check_name, propose_name
 
@@ -44,22 +45,25 @@ class DataTab:
                     self.open_demo = gr.Button("Open the demo", variant="primary", elem_id="data-demo")
         self.mapper = view("data-mapper")
         self.job = view("data-job")
-        self.collection = view("data-collection")
+        self.row = view("data-parts")
+        self.parts: list[parts.Part] = [PairsPart(page)]
         self.timer = gr.Timer(TICK_SECONDS, active=False)
         self.seen = gr.Textbox(visible="hidden", label="Seen")
         self._wire(tab)
 
     def _wire(self, tab: gr.Tab) -> None:
-        page, drawn = self.page, [self.top, self.bring, self.way, self.collection, self.job, self.timer, self.seen]
+        page = self.page
+        inner = [widget for part in self.parts for widget in part.widgets]
+        drawn = [self.top, self.bring, self.way, self.row, self.job, self.timer, self.seen, *inner]
         page.refresh(tab, "data", self.refresh, [self.upload], drawn, timer=self.timer)
         page.watch("data", self.timer, self.watch_import, [self.seen, self.upload], drawn)
         page.on([self.upload.upload], self.read_upload, [self.upload], [self.mapper, self.upload, *drawn], queue=True)
         page.on([self.upload.clear], self.forget_upload, [], [self.mapper, *drawn])
         page.on([self.open_demo.click], self.open_demo_collection, [], drawn)
         page.on([self.mapper.click], self.use_mapper, [self.upload], [self.mapper, self.upload, *drawn])
-        page.on(
-            [self.top.click, self.collection.click, self.job.click], self.use_view, [self.upload], [self.mapper, *drawn]
-        )
+        clicked = [view.click for view in (self.top, self.row, self.job, self.parts[0].widgets[0])]
+        page.on(clicked, self.use_view, [self.upload], [self.mapper, *drawn])
+        page.on([page.place.change], self.follow, [self.seen], drawn)
 
     def refresh(self, place: Place, upload: str | None, *, bring: bool = False) -> Widgets:
         """Everything of the tab, read from disk."""
@@ -72,17 +76,25 @@ class DataTab:
             self.top: data_views.top(collections, shown, open_for_more, bool(current)),
             self.bring: gr.Column(visible=open_for_more),
             self.way: gr.Column(visible=not upload),
-            self.collection: self._draw_collection(shown) if shown and not upload and not bring else "",
+            **self._draw_parts(place, None if upload or bring else shown),
             self.job: "".join(job_views.job_card(job, _title(job)) for job in current),
             self.timer: clock(any(not job.status().ended for job in current), TICK_SECONDS),
-            self.seen: self._seen(current, collections),
+            self.seen: self._seen(place, current, collections),
         }
 
     def watch_import(self, place: Place, seen: str, upload: str | None) -> Widgets | None:
         """While an import works: its progress; when it has ended, the collection it made."""
-        if self._seen(self._imports(), list_collections(self.page.workspace)) == seen:
+        if self._seen(place, self._imports(), list_collections(self.page.workspace)) == seen:
             return None
-        return self.refresh(place, upload)
+        changed = self.refresh(place, upload)
+        shown = parts.chosen(self.parts, place)
+        kept = shown.widgets if shown.at_its_own_pace else []
+        return {widget: value for widget, value in changed.items() if widget not in kept}
+
+    def follow(self, place: Place, seen: str) -> Widgets | None:
+        """A part has sent the page to another part."""
+        shown = parts.chosen(self.parts, place).name
+        return None if place.tab != "data" or seen.partition(" ")[0] == shown else self.refresh(place, None)
 
     def read_upload(self, place: Place, upload: str | None) -> Widgets:
         """Show what is in the file and which columns look like questions and answers."""
@@ -114,6 +126,8 @@ class DataTab:
         act, name = said["act"], str(said.get("name", ""))
         if act == "bring":
             return self.refresh(place, None, bring=True)
+        if act == "part":
+            return self._at(place.at(part=str(said["part"])))
         if act == "choose":
             return self._at(place.at(collection=str(said["collection"])))
         if act == "remove":
@@ -138,15 +152,19 @@ class DataTab:
     def _at(self, place: Place) -> Widgets:
         return {self.page.place: place, **self.refresh(place, None)}
 
-    def _seen(self, current: list[JobFolder], collections: list[Card]) -> str:
-        return " ".join([*(job.etag() for job in current), *(f"{card.name}@{card.created}" for card in collections)])
+    def _seen(self, place: Place, current: list[JobFolder], collections: list[Card]) -> str:
+        shown = parts.chosen(self.parts, place).name
+        return " ".join(
+            [shown, *(job.etag() for job in current), *(f"{card.name}@{card.created}" for card in collections)]
+        )
 
     def _imports(self) -> list[JobFolder]:
         return job_views.open_jobs(self.page.workspace, "import")
 
-    def _draw_collection(self, card: Card) -> str:
-        collection = open_collection(self.page.workspace, card.name)
-        return data_views.collection(collection, self.page.media)
+    def _draw_parts(self, place: Place, card: Card | None) -> Widgets:
+        collection = open_collection(self.page.workspace, card.name) if card else None
+        row = parts.buttons(self.parts, parts.chosen(self.parts, place), {}) if card else ""
+        return {self.row: row, **parts.draw_parts(self.parts, place, collection)}
 
 
 def _title(job: JobFolder) -> str:

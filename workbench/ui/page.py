@@ -110,19 +110,21 @@ class Page:
     def watch(
         self, name: str, timer: gr.Timer, handler: Handler, inputs: Sequence[Any], outputs: Sequence[Any]
     ) -> None:
-        """Let `handler` look for what is new whenever the tab's `timer` ticks."""
+        """Let `handler` look for what is new whenever a `timer` of the tab ticks: the tab's own, or one of a part."""
         self._watching.append((name, timer, handler, inputs, outputs))
 
     def finish(self, demo: gr.Blocks) -> None:
         """Wire what needs all the tabs: opening one of them stops the clocks of the others."""
         timers = {name: timer for _, name, _, _, _, timer in self._openings}
         every = list(timers.values())
+        parts = {timer: name for name, timer, *_ in self._watching if timer not in every}
         for tab, name, handler, inputs, outputs, timer in self._openings:
             others = [other for other in every if other is not timer]
+            others += [part for part, of in parts.items() if of != name]
             self.on([tab.select], _opening(name, handler, others), inputs, [*outputs, *others], opens=name)
         for name, timer, handler, inputs, outputs in self._watching:
-            shown = [*outputs, *(other for other in every if other not in outputs)]
-            self.on([timer.tick], _watching(name, handler, timers), inputs, shown)
+            shown = [*outputs, *(other for other in [*every, timer] if other not in outputs)]
+            self.on([timer.tick], _watching(name, handler, timers, timer), inputs, list(dict.fromkeys(shown)))
         self.on([demo.load], self.open_page)
         self.on([self.pulse.tick], self.refresh_rail, [self.rail])
 
@@ -186,14 +188,15 @@ def _opening(name: str, handler: Handler, others: Sequence[gr.Timer]) -> Handler
     return draw
 
 
-def _watching(name: str, handler: Handler, timers: dict[str, gr.Timer]) -> Handler:
+def _watching(name: str, handler: Handler, timers: dict[str, gr.Timer], ticked: gr.Timer) -> Handler:
     """A tick of a tab that is not the open one, whose late answer started it again, gives way to the open one's."""
 
     @functools.wraps(handler)
     def look(place: Place, *given: Any) -> Widgets | None:
         if place.tab == name:
             return handler(place, *given)
-        return {timer: gr.Timer(active=other == place.tab) for other, timer in timers.items()}
+        clocks = {timer: gr.Timer(active=other == place.tab) for other, timer in timers.items()}
+        return {ticked: gr.Timer(active=False), **clocks}
 
     return look
 

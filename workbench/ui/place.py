@@ -16,13 +16,15 @@ TABS = ("data", "train", "runs", "evaluate", "search")
 
 @dataclass(frozen=True)
 class Place:
-    """The tab and the names chosen; an empty name means "the newest there is"."""
+    """The tab and the names chosen; an empty name means "the newest there is". part: what of the Data tab is shown."""
 
     tab: str = "data"
     collection: str = ""
     run: str = ""
     evaluation: str = ""
     index: str = ""
+    part: str = ""
+    part: str = ""
 
     @classmethod
     def read(cls, query: str) -> Place:
