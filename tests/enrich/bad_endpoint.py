@@ -1,4 +1,4 @@
-"""A small OpenAI-compatible server that behaves as badly as it is told to: one behaviour a request, the last for ever."""
+"""A small OpenAI-compatible server that behaves as badly as it is told to: a behaviour a request, the last for ever."""
 
 from __future__ import annotations
 

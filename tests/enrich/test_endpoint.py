@@ -187,7 +187,7 @@ def test_nobody_there_is_told_and_final():
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     waits = Waits()
-    with pytest.raises(EndpointError, match="Nobody answers at http://127.0.0.1:.*Is the server running") as caught:
+    with pytest.raises(EndpointError, match=r"Nobody answers at http://127.0.0.1:.*Is the server running") as caught:
         ask(address, waits=waits)
     assert caught.value.final and waits.seconds == [1, 2, 4]
 

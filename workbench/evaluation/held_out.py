@@ -6,9 +6,10 @@ captions with pictures and tunes is therefore asked text->image, text->audio (as
 held-out corpus. An item of several modalities (`text+image`) is a modality of its own.
 
 The corpus is what the split left unseen. Split by component: every document that no training judgement names.
-Split by query: the whole corpus, which is then fixed. Mined negatives do not count here, or mining would shrink the
-corpus and seem to help. The held-out queries are the corpus of a backward direction. Of very many documents a backward
-direction asks a seeded sample: more would cost time and hardly narrow the interval.
+Split by query: the whole corpus, which is then fixed. What a model judged, mined negatives and generated queries, does
+not count here, or it would shrink the corpus and seem to help. The held-out queries are the corpus of a backward
+direction. Of very many documents a backward direction asks a seeded sample: more would cost time and hardly narrow the
+interval.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from workbench.errors import WorkbenchError
 
 ALL = "all"
 MOST_DOCUMENTS_ASKED = 5_000
+OF_MODELS = ("mined", "generated")
 Relevant = dict[int, float]
 Links = dict[int, Relevant]
 
@@ -141,7 +143,7 @@ def _held_out_documents(collection: Collection, forward: Links) -> np.ndarray:
         return everything
     trained = collection.judged("train")
     seen = np.zeros(len(everything), bool)
-    seen[trained.documents[trained.sources != "mined"]] = True
+    seen[trained.documents[~np.isin(trained.sources.astype(str), OF_MODELS)]] = True
     for targets in forward.values():
         seen[list(targets)] = False
     return everything[~seen]

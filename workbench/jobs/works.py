@@ -21,6 +21,7 @@ WORKS = {
     "push": "workbench.collection.pushing:run_push",
     "check": "workbench.doctor.check:run_check",
     "mine": "workbench.enrich.mining:run_mining",
+    "generate": "workbench.enrich.generating:run_generation",
 }
 # These never compute on a device, so they start at once beside a running job.
 WORKS_WITHOUT_DEVICE = frozenset({"import", "export", "push"})
