@@ -20,7 +20,7 @@ from workbench.doctor.balance import find_direction
 from workbench.doctor.check import read_check
 from workbench.doctor.examined import Examined
 from workbench.doctor.findings import KINDS, Finding, counted
-from workbench.doctor.judgements import find_contradictions, trust_of
+from workbench.doctor.judgements import find_contradictions, overruled_rows, trust_of
 from workbench.doctor.personal import mask_personal
 from workbench.doctor.texts import NOUNS
 from workbench.errors import WorkbenchError
@@ -74,7 +74,7 @@ def _merge(edit: Edit, finding: Finding) -> str:
     if not kept:
         return ""
     leaking = _training_rows(edit, finding.side, groups)
-    _forget(edit, leaking)
+    _forget(edit, [*leaking, *overruled_rows(Examined(edit.collection), finding.side, groups)])
     edit.merge(finding.side, kept)
     also = f", and took {counted(len(leaking), 'judgement')} that would leak out of train" if len(leaking) else ""
     return f"Merged {counted(len(kept), *_noun('duplicate', finding.side))}{also}"

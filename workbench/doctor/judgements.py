@@ -83,6 +83,20 @@ def wrong_negatives_among(examined: Examined, side: str, groups: Groups, how: st
     return [_wrong_negatives(pairs, how)] if pairs else []
 
 
+def overruled_rows(examined: Examined, side: str, groups: Groups) -> list[int]:
+    """The judgement rows that must go when each of these groups of a side's ids becomes one item.
+
+    Where its members were judged differently, the judgement that counts more stays.
+    """
+    classes = {one: np.arange(len(examined.ids(one))) for one in SIDES}
+    classes[side] = joined(examined, side, classes[side], groups)
+    mine = examined.judged.queries if side == "queries" else examined.judged.documents
+    rows = examined.rows(side)
+    merged = {rows[identifier] for group in groups for identifier in group}
+    conflicts = _conflicts(examined, *classes.values())
+    return [row for conflict in conflicts for row in conflict.go if int(mine[row]) in merged]
+
+
 def text_classes(examined: Examined, side: str, near: bool = True) -> np.ndarray:
     """The number of the text of each item of a side, (items,): equal for texts that are the same (or nearly)."""
     classes = joined(examined, side, np.arange(len(examined.ids(side))), exact_groups(examined, side))
