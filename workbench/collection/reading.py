@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.collection.archive import Files
-from workbench.collection.columns import Column, as_text, cell_values, media_name, propose_roles
+from workbench.collection.columns import Column, as_text, cell_values, find_media, media_name, propose_roles
+from workbench.collection.pdf import PAGE_DPI, is_pdf, page_picture, split_page
 from workbench.collection.source import Source, head, open_source
 from workbench.collection.store import Item
 from workbench.collection.tables import Row, Table
@@ -43,12 +44,12 @@ class Preview:
         return found
 
 
-def preview_source(path: Path) -> Preview:
+def preview_source(path: Path | Source) -> Preview:
     """The columns of a source with kinds, proposed roles and samples, and its first rows, without importing anything.
 
     Reads about SAMPLE_ROWS rows and the samples' files. Raises WorkbenchError as `open_source` does.
     """
-    source = open_source(path)
+    source = path if isinstance(path, Source) else open_source(path)
     rows = head(source)
     kinds = source.kinds(rows)
     roles = propose_roles(kinds)
@@ -60,19 +61,34 @@ def preview_source(path: Path) -> Preview:
     return Preview(columns, shown, count, _problems(source, rows, columns))
 
 
-def read_media(cell: Any, kind: str, files: Files, folder: str) -> tuple[bytes, str]:
+def read_media(cell: Any, kind: str, files: Files, folder: str, page_dpi: int = PAGE_DPI) -> tuple[bytes, str]:
     """The bytes a media cell holds or names, and the file name to show ("" if it has none).
 
-    kind: what the column holds, for the words. Raises WorkbenchError (no row number) if the file is missing, lies
-    outside the upload, or cannot be read.
+    A PDF gives the picture of the page that the cell names ("report.pdf#page=3"), else of its first. kind: what the
+    column holds, for the words. Raises WorkbenchError (no row number) if the file is missing, lies outside the upload,
+    or cannot be read.
     """
+    data, file = _read_file(cell, kind, files, folder)
+    if not is_pdf(data) or sniff(data):
+        return data, file
+    name, number = split_page(media_name(cell) or "")
+    label = file or name
+    try:
+        picture = page_picture(data, number or 1, page_dpi)
+    except WorkbenchError as error:
+        words = error.message.replace("the PDF", f"the PDF “{label}”", 1) if label else error.message
+        raise WorkbenchError(words) from error
+    return picture, f"{label}#page={number or 1}" if label else ""
+
+
+def _read_file(cell: Any, kind: str, files: Files, folder: str) -> tuple[bytes, str]:
     name = media_name(cell)
     data = cell.get("bytes") if isinstance(cell, dict) else cell
     if isinstance(data, bytes):
         return data, Path(name).name if name else ""
     if name is None:
         raise WorkbenchError(f"the cell holds no {NOUNS[kind]}. Give the name of a file, or remove the row.")
-    found = files.find(name, folder) if len(name) <= 1024 else None
+    found = find_media(name, files, folder)
     if found is None:
         shown = name.strip() if len(name) <= 120 else name.strip()[:117] + "…"
         raise WorkbenchError(f"the {NOUNS[kind]} “{shown}” {files.missing_advice}")
@@ -101,7 +117,7 @@ def _sample(source: Source, table: Table, value: Any, kind: str) -> Item | str |
     if kind not in NOUNS:
         return as_text(value)
     name = media_name(value)
-    found = source.files.find(name, table.folder) if isinstance(value, str) and name else None
+    found = find_media(name, source.files, table.folder) if isinstance(value, str) and name else None
     if found and source.files.size(found) > SAMPLE_BYTES:
         return None
     data, file = read_media(value, kind, source.files, table.folder)
@@ -152,7 +168,7 @@ def _cell_problem(source: Source, table: Table, cell: Any, column: Column) -> st
     for value in values:
         name = media_name(value)
         try:
-            if isinstance(value, str) and name and source.files.find(name, table.folder) is None:
+            if isinstance(value, str) and name and find_media(name, source.files, table.folder) is None:
                 return f"the {NOUNS[column.kind]} “{name}” {source.files.missing_advice}"
         except WorkbenchError as error:
             return error.message
