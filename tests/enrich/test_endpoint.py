@@ -27,7 +27,7 @@ from workbench.enrich.endpoint import Answer, Endpoint, EndpointError, Limits, c
 from workbench.errors import WorkbenchError
 
 MESSAGES: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
-SHORT = Limits(connect_seconds=2, answer_seconds=0.3, answer_bytes=200_000)
+PATIENT, SHORT = Limits(), Limits(answer_seconds=0.3)
 
 
 class Waits:
@@ -40,7 +40,7 @@ class Waits:
         self.seconds.append(seconds)
 
 
-def ask(address: str, *, key: str = "", limits: Limits = SHORT, waits: Waits | None = None) -> Answer:
+def ask(address: str, *, key: str = "", limits: Limits = PATIENT, waits: Waits | None = None) -> Answer:
     async def work() -> Answer:
         async with Endpoint(address, "toy", key=key, limits=limits, pause=waits or Waits()) as endpoint:
             return await endpoint.complete(MESSAGES, 50)
@@ -74,10 +74,10 @@ def test_no_key_no_authorization():
 def test_a_slow_endpoint_is_left_and_asked_once_more(behaviour):
     started = time.monotonic()
     with bad_endpoint(behaviour) as server:
-        error = refused(server)
+        error = refused(server, limits=SHORT)
         assert len(server.asked) == 2
     assert error.message.startswith("The endpoint did not answer within 0.3 seconds. It may be loading")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 def test_an_answer_without_end_is_left():
@@ -306,7 +306,7 @@ def test_cancelling_does_not_wait_for_the_answer():
     started = time.monotonic()
     with bad_endpoint(never_answers) as server, pytest.raises(TimeoutError):
         asyncio.run(work(server.address))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
 
 
 def test_the_body_is_json_that_says_what_it_is():

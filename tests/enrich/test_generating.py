@@ -281,7 +281,7 @@ def test_a_resume_asks_again_what_failed(workspace):
 
 def test_several_requests_at_once_ask_about_each_document_once(workspace):
     library(workspace, 12)
-    met = threading.Barrier(3, timeout=5)
+    met = threading.Barrier(3, timeout=30)
 
     def together(handler: Handler) -> None:
         met.wait()
