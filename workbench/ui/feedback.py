@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.collection.feedback import give_feedback, withdraw
 from workbench.collection.store import Item, list_collections, open_collection
 from workbench.errors import WorkbenchError
 from workbench.index.recent import Recent
@@ -92,8 +93,6 @@ class Feedback:
 
     def mark(self, place: Place, chosen: str | None, event: gr.EventData, request: gr.Request) -> Widgets:
         """A press on one of the three buttons; the second press on the same one takes it back."""
-        from workbench.collection.feedback import give_feedback, withdraw
-
         said: dict[str, Any] = dict(event._data)
         key, document_id, verdict = (str(said.get(name, "")) for name in ("asked", "document", "verdict"))
         asked = self._find(key)

@@ -24,7 +24,6 @@ class Place:
     evaluation: str = ""
     index: str = ""
     part: str = ""
-    part: str = ""
 
     @classmethod
     def read(cls, query: str) -> Place:

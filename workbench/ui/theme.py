@@ -9,6 +9,7 @@ from gradio.themes.utils.fonts import Font, LocalFont
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 STYLES = (ASSETS / "tokens.css", ASSETS / "page.css")
+SCRIPTS = (ASSETS / "page.js", ASSETS / "review.js")
 
 VALUES = {
     "body_background_fill": "var(--paper)",
@@ -164,5 +165,5 @@ def make_theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """What goes into the page's head: our script, inlined so that it is there before anything is drawn."""
-    return f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>"
+    """What goes into the page's head: our scripts, inlined so that they are there before anything is drawn."""
+    return "".join(f"<script>{path.read_text(encoding='utf-8')}</script>" for path in SCRIPTS)
