@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -170,3 +172,93 @@ def test_settings_that_cannot_be_used_are_all_named() -> None:
     assert raised.value.problems == [
         "Ranks 99 to 100 hold fewer than 4 documents. Look further down, or ask for fewer per query."
     ]
+
+
+class Spoken:
+    """As much of a SentenceTransformer as its mining asks for: a text names a vector."""
+
+    device = "cpu"
+
+    def __init__(self, queries: np.ndarray, documents: np.ndarray) -> None:
+        self.vectors = {"q": queries, "d": documents}
+
+    def encode_query(self, texts: list[str], **_: Any) -> np.ndarray:
+        return np.stack([self.vectors[text[0]][int(text[1:])] for text in texts])
+
+    encode_document = encode_query
+
+    def similarity(self, one: Any, other: Any) -> Any:
+        from sentence_transformers.util import cos_sim
+
+        return cos_sim(one, other)
+
+    def similarity_pairwise(self, one: Any, other: Any) -> Any:
+        from sentence_transformers.util import pairwise_cos_sim
+
+        return pairwise_cos_sim(one, other)
+
+
+def theirs(queries: np.ndarray, documents: np.ndarray, right: Known, settings: MiningSettings) -> dict[int, list[int]]:
+    from datasets import Dataset
+    from sentence_transformers.util import mine_hard_negatives
+
+    pairs = {
+        "query": [f"q{query}" for query in right.queries.tolist()],
+        "answer": [f"d{document}" for document in right.documents.tolist()],
+    }
+    model: Any = Spoken(queries, documents)
+    table = mine_hard_negatives(
+        Dataset.from_dict(pairs),
+        model,
+        corpus=[f"d{number}" for number in range(len(documents))],
+        range_min=settings.first_rank - 1,
+        range_max=settings.last_rank,
+        relative_margin=None if settings.margin is None else 1 - settings.margin,
+        absolute_margin=settings.absolute_margin,
+        num_negatives=settings.per_query,
+        output_format="labeled-pair",
+        verbose=False,
+    )
+    by_query: dict[int, list[int]] = {}
+    for row in table:
+        if row["label"] == 0:
+            by_query.setdefault(int(row["query"][1:]), []).append(int(row["answer"][1:]))
+    return by_query
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"margin": None, "per_query": 3},
+        {"margin": 0.8},
+        {"margin": None, "absolute_margin": 0.15},
+        {"margin": 0.9, "absolute_margin": 0.1, "first_rank": 4, "last_rank": 30},
+        {"margin": None, "first_rank": 11, "last_rank": 50, "per_query": 5},
+    ],
+)
+def test_the_same_settings_find_what_sentence_transformers_finds(wanted: dict[str, Any]) -> None:
+    queries, documents = close(300)
+    settings = MiningSettings(**wanted)
+    mined = found(hard_negatives(queries, documents, same(300), settings))
+    assert mined == theirs(queries, documents, same(300), settings)
+    assert len(mined) > 100
+
+
+def test_the_one_difference_is_how_far_down_a_query_with_fewer_positives_looks() -> None:
+    queries, documents = close(200)
+    right = Known(np.append(np.arange(200), [0, 0, 0]), np.append(np.arange(200), [50, 60, 70]))
+    settings = MiningSettings(per_query=10, last_rank=10, margin=0.6)
+    ours = found(hard_negatives(queries, documents, right, settings))
+    other = theirs(queries, documents, right, settings)
+    further = 0
+    for query in other:
+        mine = ours.get(query, [])
+        assert other[query][: len(mine)] == mine
+        further += len(other[query]) - len(mine)
+    assert further > 0
+    assert ours.get(0) == other.get(0)  # it has the most positives of all
+    reach = found(hard_negatives(queries, documents, right, MiningSettings(per_query=10, last_rank=13, margin=0.6)))
+    assert {query: reach[query] for query in range(1, 200) if query in reach} == {
+        query: other[query] for query in range(1, 200) if query in other
+    }
