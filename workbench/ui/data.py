@@ -14,7 +14,9 @@ from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
 from workbench.ui import data_views, demo, job_views, parts
 from workbench.ui.page import Page, Widgets, clock, view
+from workbench.ui.part_negatives import NegativesPart
 from workbench.ui.part_pairs import PairsPart
+from workbench.ui.part_review import ReviewPart
 from workbench.ui.place import Place
 from workbench.workspace import check_name, propose_name
 
@@ -46,7 +48,7 @@ class DataTab:
         self.mapper = view("data-mapper")
         self.job = view("data-job")
         self.row = view("data-parts")
-        self.parts: list[parts.Part] = [PairsPart(page)]
+        self.parts: list[parts.Part] = [PairsPart(page), NegativesPart(page), ReviewPart(page)]
         self.timer = gr.Timer(TICK_SECONDS, active=False)
         self.seen = gr.Textbox(visible="hidden", label="Seen")
         self._wire(tab)

@@ -68,14 +68,14 @@ def top(collection: Collection, media_route: MediaRoute, busy: bool) -> str:
         f"{words.count(found.count, 'hard negative')} for {words.count(found.queries, labels.get('query', 'query'))}, "
         f"found{by}{screened}. Training uses them; the score does not."
     )
+    heading = f'<div class="heading"><h2 class="title">Hard negatives</h2><p>{cards.text(said)}</p></div>'
     drop = "" if busy else cards.button("Drop them again", "drop", identifier="negatives-drop")
     look = cards.button(
         "Review the most suspicious", "part", primary=True, identifier="negatives-review", part="review"
     )
     rows = "".join(_sample(collection, media_route, place, *one) for place, one in enumerate(found.samples))
     return cards.card(
-        f'<div class="split top"><div class="heading"><h2 class="title">Hard negatives</h2><p>{cards.text(said)}</p></div>'
-        f'<div class="actions">{drop}{look}</div></div><ul class="triples">{rows}</ul>'
+        f'<div class="split top">{heading}<div class="actions">{drop}{look}</div></div><ul class="triples">{rows}</ul>'
     )
 
 

@@ -14,7 +14,7 @@ from workbench.ui import cards
 from workbench.ui.place import TABS, Place
 from workbench.workspace import Workspace
 
-STEP_OF_WORK = {"import": "data", "mine": "train", "train": "runs", "evaluate": "evaluate", "index": "search"}
+STEP_OF_WORK = {"import": "data", "mine": "data", "train": "runs", "evaluate": "evaluate", "index": "search"}
 # Links into the page: the first thing that the keyboard reaches.
 RAIL_JS = """
 wb.setTheme(wb.preferredTheme());
