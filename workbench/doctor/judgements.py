@@ -131,7 +131,7 @@ def _conflicts(examined: Examined, query_classes: np.ndarray, document_classes: 
         groups[int(keys[row])].append(int(row))
     found = []
     for group in groups.values():
-        best = max(group, key=lambda row: trust_of(judged.sources[row], judged.scores[row]))
+        best = max(group, key=lambda row: trust_of(str(judged.sources[row]), float(judged.scores[row])))
         stay = [row for row in group if relevant[row] == relevant[best]]
         go = [row for row in group if relevant[row] != relevant[best]]
         found.append(Conflict(stay, go, bool(relevant[best])))
@@ -147,7 +147,7 @@ def _among_equal_texts(examined: Examined) -> tuple[list[Pair], list[Pair]]:
         judged = examined.judged
         asked = {int(judged.queries[row]) for conflict in conflicts for row in conflict.go}
         answers: dict[int, set[int]] = defaultdict(set)
-        for row in np.flatnonzero(np.isin(judged.queries, list(asked)) & (judged.scores > 0)):
+        for row in np.flatnonzero(np.isin(judged.queries, list(asked)) & (judged.scores > 0)).tolist():
             answers[int(judged.queries[row])].add(int(classes[1][judged.documents[row]]))
         contradicting: list[Pair] = []
         wrong: list[Pair] = []
