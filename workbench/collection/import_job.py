@@ -7,6 +7,7 @@ from typing import Any
 
 from workbench.collection.adding import add_to_collection, added_before
 from workbench.collection.demo import SCENES, make_demo
+from workbench.collection.hub import HubSet, open_dataset
 from workbench.collection.importing import import_collection, import_documents
 from workbench.collection.store import Collection
 from workbench.collection.summary import import_summary
@@ -17,6 +18,7 @@ from workbench.workspace import Workspace
 def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     """The work of an import job. Its spec: name, source (a path), roles, seed; eval_fraction and documents if wanted.
 
+    In the place of source `hub`: {"repo", "config", "split", "rows"}, a data set on the Hub; see `hub.HubSet`.
     `documents` true means `import_documents`; `add` true adds to the collection that is there; `demo` true draws the
     built-in demo, of `scenes` scenes. An import that was stopped or killed starts from the first row again, since
     nothing of it was kept; one that was complete already returns its result.
@@ -31,11 +33,12 @@ def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
             return result
     if spec.get("demo"):
         return make_demo(workspace, spec["name"], int(spec.get("scenes") or SCENES), progress=job.progress)
+    source = open_dataset(HubSet.of_spec(spec["hub"])) if spec.get("hub") else Path(spec["source"])
     if spec.get("add"):
         return add_to_collection(
             workspace,
             spec["name"],
-            Path(spec["source"]),
+            source,
             spec.get("roles"),
             documents=bool(spec.get("documents")),
             progress=job.progress,
@@ -46,7 +49,7 @@ def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     return import_collection(
         workspace,
         spec["name"],
-        Path(spec["source"]),
+        source,
         spec.get("roles"),
         seed=int(spec.get("seed") or 0),
         eval_fraction=spec.get("eval_fraction"),

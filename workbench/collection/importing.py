@@ -122,7 +122,7 @@ def fill(
     _check_enough(opened, target, skipped, total)
     return Filled(
         labels={"query": _label(plan, plan.query), "document": _label(plan, plan.document)},
-        source={"file": opened.label, "rows": total, "roles": _roles_of(plan)},
+        source={"file": opened.label, "rows": total or opened.count_rows(), "roles": _roles_of(plan)},
         skipped=skipped,
     )
 
