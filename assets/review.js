@@ -2,7 +2,7 @@
 // A decision shows at once and is sent behind it, one lot at a time and in order; the server's answer is the truth.
 window.wb.review = (() => {
   const AHEAD = 3; // when fewer cases than this are left on the page, the next ones are fetched
-  const PATIENCE = 15000; // milliseconds without an answer, after which what was sent is sent again
+  const PATIENCE = 60000; // milliseconds without an answer, after which what was sent is sent again
   const SAID = {
     match: "Match", "not-a-match": "Not a match", skip: "Skipped", keep: "Kept", drop: "Dropped", label: "Labelled",
   };
@@ -10,6 +10,7 @@ window.wb.review = (() => {
   let waiting = [], sent = [], sentAt = 0; // steps that the server does not know of, and those on their way
   let past = []; // what was decided, for undo: keys of pairs
   let current = ""; // the key of the pair in hand
+  let back = null; // the query and document that an undo brought back, until they are on the page
 
   const view = () => root?.querySelector(".review");
   const where = () => ({ mode: view().dataset.mode, collection: view().dataset.collection });
@@ -81,8 +82,9 @@ window.wb.review = (() => {
   function undo() {
     const last = past.pop();
     const unsent = last && waiting.length && waiting.at(-1).verdict !== "undo" ? waiting.pop() : null;
-    if (!unsent) waiting.push({ ...where(), verdict: "undo" });
     const pair = last && find(last);
+    // What is not on the page any more only the server can name.
+    if (!unsent) waiting.push({ ...where(), verdict: "undo", blind: pair ? "" : "yes" });
     if (pair) {
       if (pair.dataset.verdict !== "skip") count(-1);
       mark(pair, "");
@@ -98,13 +100,16 @@ window.wb.review = (() => {
     if (!steps.length) return;
     [sent, waiting, sentAt] = [steps, [], Date.now()];
     const left = new Set(pairs().filter(open).map(caseOf)).size;
-    const wanted = view() && (draw || left < (view().dataset.more ? AHEAD : 1));
+    const blind = steps.some((step) => step.blind);
+    const wanted = view() && (draw || blind || left < (view().dataset.more ? AHEAD : 1));
+    setTimeout(flush, PATIENCE + 100);
     trigger("click", { act: "steps", mode: view()?.dataset.mode || "", steps: JSON.stringify(steps), draw: wanted });
   }
 
   // The server has kept what was sent.
   function answered(value) {
     if (!value || !sent.length) return;
+    if (sent.some((step) => step.blind) && value.undone?.length) back = value.undone;
     sent = [];
     const line = view()?.querySelector(".review-count");
     if (line) {
@@ -112,9 +117,15 @@ window.wb.review = (() => {
       [line.dataset.reviewed, line.dataset.total] = [value.reviewed, value.total];
       count(unknown);
     }
-    const back = value.undone?.length ? find(value.undone.join(" ")) : null;
-    if (back && open(back)) select(back);
+    const found = broughtBack();
+    if (found) select(found);
     flush();
+  }
+
+  function broughtBack() {
+    const found = back && pairs().find(({ dataset }) => dataset.document === back[1] && ["", back[0]].includes(dataset.query));
+    if (found) back = null;
+    return found && open(found) ? found : null;
   }
 
   // Other cases have been drawn: what is decided and not kept yet stays decided, and the one in hand stays in hand.
@@ -125,7 +136,7 @@ window.wb.review = (() => {
       if (pair) mark(pair, step.verdict);
     }
     const held = pairs().find((pair) => key(pair) === current && open(pair));
-    select(held || pairs().find(open), !document.activeElement || document.activeElement === document.body || !!root.contains(document.activeElement));
+    select(broughtBack() || held || pairs().find(open), !document.activeElement || document.activeElement === document.body || !!root.contains(document.activeElement));
   }
 
   function move(by) {
