@@ -144,6 +144,13 @@ def start(workspace: Workspace) -> Iterator[Callable[..., App]]:
         one.stop()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests with the page run one after another, in one of the test processes: a browser wants a core."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, once for all tests."""
