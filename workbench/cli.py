@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench import jobs
+from workbench.cli_collections import collections, import_source
 from workbench.cli_data import add_commands
 from workbench.cli_runs import finish, runs
 from workbench.cli_terminal import (
@@ -29,7 +30,7 @@ from workbench.cli_terminal import (
     lasting,
     quiet_libraries,
 )
-from workbench.cli_words import demo_words, evaluation_words, import_words, index_words, search_words
+from workbench.cli_words import demo_words, evaluation_words, index_words, search_words
 from workbench.errors import WorkbenchError
 from workbench.workspace import check_name, open_workspace, propose_name
 
@@ -41,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(runs, name="runs")
+app.add_typer(collections, name="collections")
 
 CollectionOption = Annotated[str, typer.Option("--collection", metavar="N", help="The collection's name.")]
 ModelOption = Annotated[str, typer.Option("--model", metavar="M", help=MODEL_HELP)]
@@ -70,32 +72,7 @@ def demo(workspace: WorkspaceOption = None, as_json: JsonOption = False, debug: 
     answer(result, as_json, demo_words(result))
 
 
-@app.command("import")
-def import_source(
-    source: Annotated[Path, typer.Argument(help="A CSV, TSV, JSONL or Parquet file, a ZIP, or a folder.")],
-    name: Annotated[str, typer.Option(help="The collection's name; else made from the file's.")] = "",
-    query: Annotated[list[str] | None, typer.Option(metavar="COL", help="The column that asks.")] = None,
-    document: Annotated[list[str] | None, typer.Option(metavar="COL", help="The column to be found.")] = None,
-    negative: Annotated[list[str] | None, typer.Option(metavar="COL", help="A column of wrong answers.")] = None,
-    score: Annotated[str | None, typer.Option(metavar="COL", help="The column that says how well they fit.")] = None,
-    seed: Annotated[int, typer.Option(help="Which pairs are held out.")] = 0,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Bring pairs in as a collection. Columns that are not named are recognised by what they hold."""
-    with in_words(debug):
-        opened = open_workspace(workspace)
-        if not source.exists():
-            raise WorkbenchError(f"There is no file or folder “{source}”. Check how it is spelled.")
-        name = check_name(name or propose_name(source.name), "collection")
-        chosen = {"query": query, "document": document, "negative": negative, "score": score}
-        roles = {role: _one_or_many(columns) for role, columns in chosen.items() if columns}
-        spec = {"name": name, "source": str(source.absolute()), "roles": roles or None, "seed": seed}
-        result = do_job(opened, "import", jobs.free_name(opened, f"import-{name}"), spec)
-    answer(result, as_json, import_words(result))
-
-
+app.command("import")(import_source)
 add_commands(app)
 
 
@@ -262,7 +239,3 @@ def _numbers(text: str) -> list[int]:
     if any(number < 1 for number in numbers):
         raise typer.BadParameter(f"“{text}” is no list of dimensions. Write whole numbers with commas: 256,128,64.")
     return numbers
-
-
-def _one_or_many(columns: list[str] | str) -> list[str] | str:
-    return columns[0] if isinstance(columns, list) and len(columns) == 1 else columns
