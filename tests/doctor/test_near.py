@@ -64,6 +64,12 @@ def test_a_long_text_with_one_word_changed_is_near_and_with_five_is_not() -> Non
     assert near_text_groups([" ".join(long), " ".join(five), " ".join(one)]) == [[0, 2]]
 
 
+def test_in_a_text_of_forty_words_one_may_be_added_and_none_replaced() -> None:
+    text = words(40, random.Random(1)).split()
+    assert near_text_groups([" ".join(text), " ".join([*text, "more"])]) == [[0, 1]]
+    assert near_text_groups([" ".join(text), " ".join(["other", *text[1:]])]) == []
+
+
 def test_long_texts_with_other_numbers_in_them_are_not_near() -> None:
     invoice = words(100, random.Random(2))
     assert near_text_groups([f"{invoice} invoice 1204", f"{invoice} invoice 1205"]) == []

@@ -38,6 +38,7 @@ def test_it_is_found(text: str, kind: str, value: str) -> None:
         "DE89 3704 0044 0532 0130 01 too",
         "room 205-334-1234567, order 20533412345",
         "0000 0000 0000 0000",
+        "483 597.8525, +1.12345679+1.1234567, +1980-02-29 01:02:03",
         "+1 for this, +100 points, score 3-2, +49 euro",
     ],
 )

@@ -80,7 +80,8 @@ def check_collection(
     findings: list[Finding] = []
     for number, find in enumerate(CHECKS):
         if progress is not None:
-            progress(number, len(CHECKS), "Checking")
+            what = find.__name__.removeprefix("find_").replace("_", " ")
+            progress(number, len(CHECKS), f"Looking for {what}")
         findings.extend(find(examined))
     findings = by_severity(findings)
     _keep(collection, findings, model or "")

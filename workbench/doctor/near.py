@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -17,6 +17,8 @@ import numpy as np
 LEAST_JACCARD = 0.9
 # A shorter text is near another only if it differs in nothing but punctuation: one word decides what it means.
 LEAST_WORDS = 30
+# Below this a long text may have words more or less, but none in the place of another.
+LEAST_WORDS_TO_REPLACE = 60
 SHINGLE_WORDS = 3
 BANDS, BAND_ROWS = 12, 6  # a pair with Jaccard 0.9 meets in a band with probability 0.9999, one with 0.5 with 0.17
 WORDS_AT_ONCE = 1 << 16
@@ -61,7 +63,8 @@ def near_text_groups(texts: Sequence[str]) -> list[list[int]]:
 
     texts: normalised. Nearly the same are two texts that differ in punctuation or articles only; and two of at least
     LEAST_WORDS words, with the same numbers in them, whose sets of three-word shingles have a Jaccard similarity of at
-    least LEAST_JACCARD. Texts that are equal are in one group as well.
+    least LEAST_JACCARD, below LEAST_WORDS_TO_REPLACE words without one in the place of another. Texts that are equal
+    are in one group as well.
     """
     bare = [without_marks(text) for text in texts]
     first: dict[str, int] = {}
@@ -113,7 +116,7 @@ def _near_pairs(texts: list[np.ndarray], words: _WordNumbers) -> list[tuple[int,
                 if text in to:
                     continue
                 shingles = np.unique(_shingles(texts[text]))
-                match = None if text in kept else _nearest_leader(shingles, leaders)
+                match = None if text in kept else _nearest_leader(text, shingles, leaders, texts)
                 if match is None:
                     leaders.append((text, shingles))
                 else:
@@ -126,15 +129,25 @@ def _digest(words: np.ndarray) -> bytes:
     return hashlib.blake2b(words.tobytes(), digest_size=8).digest()
 
 
-def _nearest_leader(shingles: np.ndarray, leaders: list[tuple[int, np.ndarray]]) -> int | None:
+def _nearest_leader(
+    text: int, shingles: np.ndarray, leaders: list[tuple[int, np.ndarray]], texts: list[np.ndarray]
+) -> int | None:
     """The first of the leaders (text, shingles) that a text is nearly the same as, by exact comparison; else None."""
     for leader, others in leaders[:LEADERS_COMPARED]:
         if min(len(shingles), len(others)) < LEAST_JACCARD * max(len(shingles), len(others)):
             continue
         common = len(np.intersect1d(shingles, others, assume_unique=True))
         if common >= LEAST_JACCARD * (len(shingles) + len(others) - common):
-            return leader
+            long = min(len(texts[text]), len(texts[leader])) >= LEAST_WORDS_TO_REPLACE
+            if long or not _replaces(texts[text], texts[leader]):
+                return leader
     return None
+
+
+def _replaces(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether each of two texts has words that the other lacks."""
+    first, second = Counter(one.tolist()), Counter(other.tolist())
+    return bool(first - second) and bool(second - first)
 
 
 def _shingles(words: np.ndarray) -> np.ndarray:

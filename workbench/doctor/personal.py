@@ -22,8 +22,11 @@ _FILE_ENDINGS = frozenset(
 )
 _LOCAL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._%+-]{0,62}[A-Za-z0-9_])?$")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24}(?![A-Za-z0-9@])")
-_INTERNATIONAL = re.compile(r"(?<![\w+/.])\+[1-9]\d{0,2}[ ./()-]{0,3}(?:\d[ ./()-]{0,2}){6,13}\d(?![\w%])")
-_AMERICAN = re.compile(r"(?<![\w.+-])(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])[2-9]\d\d[-.]\d{4}(?![\w-]|\.\d)")
+# +1.1234567 is a number and +1980-02-29 a date.
+_INTERNATIONAL = re.compile(
+    r"(?<![\w+/.])\+(?!\d\.\d{5}|\d{4}-\d\d-)[1-9]\d{0,2}[ ./()-]{0,3}(?:\d[ ./()-]{0,2}){6,13}\d(?![\w%])"
+)
+_AMERICAN = re.compile(r"(?<![\w.+-])(?:\([2-9]\d\d\) ?[2-9]\d\d[-. ]|[2-9]\d\d([-.])[2-9]\d\d\1)\d{4}(?![\w-]|\.\d)")
 _CALLED = re.compile(
     r"\b(?:tel|phone|telephone|mobile|cell|fax|whatsapp|telefon|handy|mobil|t[ée]l[ée]phone|tel[ée]fono)"
     r"(?: number| no| nr)?[.:]{1,2} ?([(\d](?:[\d ()/.-]{5,18})\d)(?![\w%])",
