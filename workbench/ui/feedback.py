@@ -59,7 +59,9 @@ class Feedback:
     def wire(self, results: gr.HTML) -> None:
         """Let the buttons on the results, and another choice of the collection, do something."""
         page = self.page
-        page.on([results.click], self.mark, [self.collection], [self.marks, self.collection], each=True)
+        # In the queue: toasts travel with it.
+        page.on([results.click], self.mark, [self.collection], [self.marks, self.row, self.collection], queue=True,
+                each=True)  # fmt: skip
         page.on([self.collection.change], self.choose, [self.collection, self.shown], [self.marks],
                 reads="wb.asked()")  # fmt: skip
 

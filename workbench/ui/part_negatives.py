@@ -49,7 +49,7 @@ class NegativesPart:
         ]  # fmt: skip
         settings = [self.model, self.reranker, self.per_query, self.modality, *self.numbers.values()]
         page.on([self.start.click], self.start_mining, settings, self.widgets)
-        page.on([self.top.click, self.job.click], self.use_view, [], self.widgets)
+        page.on([self.top.click, self.job.click], self.use_view, [], self.widgets, queue=True)  # for its toast
         page.on([self.timer.tick], self.watch_mining, [self.seen], self.widgets)
 
     def _make_form(self) -> None:
