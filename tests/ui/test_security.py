@@ -88,7 +88,7 @@ def test_auth_wants_a_name_and_a_password() -> None:
 
 
 def test_the_page_is_launched_closed(workspace: Workspace) -> None:
-    options = launch.launch_options("127.0.0.1", 7860, None, None)
+    options = launch.launch_options("127.0.0.1", 7860, None, [])
     assert options["share"] is False
     assert options["enable_monitoring"] is False
     assert options["run_history"] is False

@@ -17,10 +17,11 @@ import numpy as np
 from workbench.collection.editing import Edit, edit_collection
 from workbench.collection.split import split_judgements
 from workbench.doctor.balance import find_direction
-from workbench.doctor.check import read_check
+from workbench.doctor.check import Check, read_check
 from workbench.doctor.examined import Examined
 from workbench.doctor.findings import KINDS, Finding, counted
 from workbench.doctor.judgements import find_contradictions, overruled_rows, trust_of
+from workbench.doctor.mended import note_mended
 from workbench.doctor.personal import mask_personal
 from workbench.doctor.texts import NOUNS
 from workbench.errors import WorkbenchError
@@ -38,13 +39,13 @@ def fix(workspace: Workspace, name: str, which: str | int) -> str:
     with edit_collection(workspace, name, "Mended") as edit:
         done = [said for finding in chosen if (said := FIXES[str(finding.detail.get("how"))](edit, finding))]
         edit.what = "; ".join(done) or edit.what
+    numbers = [number for number, finding in enumerate(_check(workspace, name).findings) if finding in chosen]
+    note_mended(workspace, name, numbers, bool(done))
     return "; ".join(done) + "." if done else "Nothing was left to mend."
 
 
 def _chosen(workspace: Workspace, name: str, which: str | int) -> list[Finding]:
-    check = read_check(workspace, name)
-    if check is None:
-        raise WorkbenchError(f"“{name}” has not been checked yet. Check it first.")
+    check = _check(workspace, name)
     if isinstance(which, int):
         found = check.findings[which : which + 1] if which >= 0 else []
     elif which in KINDS:
@@ -59,6 +60,13 @@ def _chosen(workspace: Workspace, name: str, which: str | int) -> list[Finding]:
     if not fixable:
         raise WorkbenchError(f"The workbench cannot mend this. {found[0].advice}".strip())
     return fixable
+
+
+def _check(workspace: Workspace, name: str) -> Check:
+    check = read_check(workspace, name)
+    if check is None:
+        raise WorkbenchError(f"“{name}” has not been checked yet. Check it first.")
+    return check
 
 
 def _merge(edit: Edit, finding: Finding) -> str:

@@ -1,28 +1,31 @@
-"""The Data tab: bring pairs, say which column is looked for with which, see what came of it."""
+"""The Data tab: bring pairs, say which column is looked for with which; then the collection, part by part."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from workbench import jobs
-from workbench.collection.reading import preview_source
 from workbench.collection.store import Card, list_collections, open_collection, remove_collection
-from workbench.errors import WorkbenchError
+from workbench.doctor.mended import read_standing
 from workbench.job_folder import JobFolder
-from workbench.ui import data_views, demo, job_views, parts
+from workbench.ui import data_views, demo, job_views, part_check, parts
+from workbench.ui.bring import Bring
+from workbench.ui.brought import Brought
 from workbench.ui.page import Page, Widgets, clock, view
+from workbench.ui.part_check import CheckPart
+from workbench.ui.part_more import MorePart
 from workbench.ui.part_negatives import NegativesPart
 from workbench.ui.part_pairs import PairsPart
 from workbench.ui.part_review import ReviewPart
 from workbench.ui.place import Place
-from workbench.workspace import check_name, propose_name
 
-UPLOADS = [".csv", ".tsv", ".jsonl", ".parquet", ".zip"]
-ROLES = ("query", "document", "negative", "score")
 TICK_SECONDS = 1.0
+# In the place of a part: another collection is brought, or rows are added to the one in hand.
+BRING, ADD = "bring", "add"
+WORKS = ("import", "check", "export", "push")
+# Not drawn again while they are open because something else has changed: they keep what is half done.
+OWN_PACE = ("review", "negatives")
 
 
 def build(page: Page, tab: gr.Tab) -> None:
@@ -36,139 +39,143 @@ class DataTab:
     def __init__(self, page: Page, tab: gr.Tab) -> None:
         self.page = page
         self.top = view("data-top")
-        with gr.Column(elem_id="data-bring", elem_classes=["card"], visible=False) as self.bring:
-            self.bring_words = gr.HTML(data_views.bring_words(), apply_default_css=False)
-            with gr.Row(elem_classes=["ways"]):
-                self.upload = gr.File(
-                    label="Upload your pairs", file_types=UPLOADS, elem_id="data-upload", height=132, scale=3
-                )
-                with gr.Column(elem_classes=["way"], min_width=220, scale=2) as self.way:
-                    gr.HTML(data_views.demo_words(), apply_default_css=False)
-                    self.open_demo = gr.Button("Open the demo", variant="primary", elem_id="data-demo")
-        self.mapper = view("data-mapper")
+        self.bring = Bring(page)
         self.job = view("data-job")
         self.row = view("data-parts")
-        self.parts: list[parts.Part] = [PairsPart(page), NegativesPart(page), ReviewPart(page)]
+        self.parts: list[parts.Part] = [
+            PairsPart(page), CheckPart(page), NegativesPart(page), ReviewPart(page), MorePart(page),
+        ]  # fmt: skip
         self.timer = gr.Timer(TICK_SECONDS, active=False)
         self.seen = gr.Textbox(visible="hidden", label="Seen")
         self._wire(tab)
 
     def _wire(self, tab: gr.Tab) -> None:
-        page = self.page
+        page, bring = self.page, self.bring
         inner = [widget for part in self.parts for widget in part.widgets]
-        drawn = [self.top, self.bring, self.way, self.row, self.job, self.timer, self.seen, *inner]
-        page.refresh(tab, "data", self.refresh, [self.upload], drawn, timer=self.timer)
-        page.watch("data", self.timer, self.watch_import, [self.seen, self.upload], drawn)
-        page.on([self.upload.upload], self.read_upload, [self.upload], [self.mapper, self.upload, *drawn], queue=True)
-        page.on([self.upload.clear], self.forget_upload, [], [self.mapper, *drawn])
-        page.on([self.open_demo.click], self.open_demo_collection, [], drawn)
-        page.on([self.mapper.click], self.use_mapper, [self.upload], [self.mapper, self.upload, *drawn])
+        drawn = [self.top, bring.column, bring.demo, self.row, self.job, self.timer, self.seen, *inner]
+        whole = [*drawn, bring.mapper, bring.way, *bring.shown, bring.text, bring.repo, bring.config, bring.split]
+        page.refresh(tab, "data", self.refresh, bring.values, drawn, timer=self.timer)
+        page.watch("data", self.timer, self.watch_jobs, [self.seen, *bring.values], drawn)
+        page.on([bring.way.input], self.choose_way, [bring.way], [*bring.shown, bring.mapper])
+        looks = [bring.upload.upload, bring.look_at_rows.click, bring.look_at_hub.click]
+        page.on(looks, self.look, bring.values, whole, queue=True, waits_on=bring.column)
+        page.on([bring.upload.clear], self.start_over, [], whole)
+        page.on([bring.open_demo.click], self.open_demo_collection, [], whole)
+        page.on([bring.mapper.click], self.use_mapper, bring.values, whole, queue=True)
         clicked = [view.click for view in (self.top, self.row, self.job, self.parts[0].widgets[0])]
-        page.on(clicked, self.use_view, [self.upload], [self.mapper, *drawn])
-        page.on([page.place.change], self.follow, [self.seen], drawn)
+        page.on(clicked, self.use_view, bring.values, whole)
+        page.on([page.place.change], self.follow, [self.seen], whole)
 
-    def refresh(self, place: Place, upload: str | None, *, bring: bool = False) -> Widgets:
+    def refresh(self, place: Place, *values: Any) -> Widgets:
         """Everything of the tab, read from disk."""
+        return self._draw(place, bool(Brought.of(*values)) if values else False)
+
+    def _draw(self, place: Place, brought: bool = False) -> Widgets:
         collections = list_collections(self.page.workspace)
-        shown = next((card for card in collections if card.name == place.collection), None)
-        shown = shown or (collections[0] if collections else None)
-        current = self._imports()
-        open_for_more = bring or bool(upload) or not (collections or current)
+        shown = self._in_hand(place, collections)
+        imports = job_views.open_jobs(self.page.workspace, "import")
+        bringing = place.part if place.part in (BRING, ADD) and shown else ""
+        bringing = bringing or (BRING if brought or not (collections or imports) else "")
+        current = [*imports, *(job for work in WORKS[1:] for job in job_views.open_jobs(self.page.workspace, work))]
         return {
-            self.top: data_views.top(collections, shown, open_for_more, bool(current)),
-            self.bring: gr.Column(visible=open_for_more),
-            self.way: gr.Column(visible=not upload),
-            **self._draw_parts(place, None if upload or bring else shown),
-            self.job: "".join(job_views.job_card(job, _title(job)) for job in current),
+            self.top: data_views.top(collections, shown, bringing, bool(imports)),
+            self.bring.column: gr.Column(visible=bool(bringing)),
+            self.bring.demo: gr.Column(visible=bringing == BRING and not brought),
+            self.job: "".join(job_views.job_card(job, _title(job)) for job in imports),
             self.timer: clock(any(not job.status().ended for job in current), TICK_SECONDS),
             self.seen: self._seen(place, current, collections),
+            **self._draw_parts(place, None if bringing else shown),
         }
 
-    def watch_import(self, place: Place, seen: str, upload: str | None) -> Widgets | None:
-        """While an import works: its progress; when it has ended, the collection it made."""
-        if self._seen(place, self._imports(), list_collections(self.page.workspace)) == seen:
+    def _draw_parts(self, place: Place, card: Card | None) -> Widgets:
+        collection = open_collection(self.page.workspace, card.name) if card else None
+        row = ""
+        if card:
+            badges = {"check": part_check.badge(read_standing(self.page.workspace, card.name))}
+            row = parts.buttons(self.parts, parts.chosen(self.parts, place), badges)
+        return {self.row: row, **parts.draw_parts(self.parts, place, collection)}
+
+    def watch_jobs(self, place: Place, seen: str, *values: Any) -> Widgets | None:
+        """While a job works: its progress; when it has ended, what came of it."""
+        workspace = self.page.workspace
+        current = [job for work in WORKS for job in job_views.open_jobs(workspace, work)]
+        if self._seen(place, current, list_collections(workspace)) == seen:
             return None
-        changed = self.refresh(place, upload)
+        changed = self.refresh(place, *values)
         shown = parts.chosen(self.parts, place)
-        kept = shown.widgets if shown.at_its_own_pace else []
+        kept = shown.widgets if shown.name in OWN_PACE else []
         return {widget: value for widget, value in changed.items() if widget not in kept}
 
     def follow(self, place: Place, seen: str) -> Widgets | None:
-        """A part has sent the page to another part."""
-        shown = parts.chosen(self.parts, place).name
-        return None if place.tab != "data" or seen.partition(" ")[0] == shown else self.refresh(place, None)
+        """A part, or another tab, has sent the page to another part."""
+        return None if place.tab != "data" or seen.partition(" ")[0] == _part(place) else self._at(place)
 
-    def read_upload(self, place: Place, upload: str | None) -> Widgets:
-        """Show what is in the file and which columns look like questions and answers."""
-        if not upload:
-            return self.forget_upload(place)
-        preview = preview_source(Path(upload))
-        name = propose_name(Path(upload).name, {card.name for card in list_collections(self.page.workspace)})
-        return {**self.refresh(place, upload), self.mapper: data_views.mapper(preview, preview.roles, name)}
+    def choose_way(self, place: Place, way: str) -> Widgets:
+        """Upload, paste, or fetch from the Hub."""
+        return {**self.bring.choose_way(way), self.bring.mapper: ""}
 
-    def forget_upload(self, place: Place) -> Widgets:
-        """Back to what was there before the upload."""
-        return {self.mapper: "", **self.refresh(place, None)}
+    def look(self, place: Place, *values: Any) -> Widgets:
+        """Show what is in what was brought, and which columns look like questions and answers."""
+        brought = Brought.of(*values)
+        if brought.way == "upload" and not brought:
+            return self.start_over(place)
+        return {**self._draw(place, True), **self.bring.look(brought, self._adding_to(place))}
 
-    def use_mapper(self, place: Place, upload: str | None, event: gr.EventData) -> Widgets:
+    def start_over(self, place: Place) -> Widgets:
+        """Back to what was there before something was brought."""
+        return {**self.bring.emptied(), **self._draw(place)}
+
+    def use_mapper(self, place: Place, event: gr.EventData, *values: Any) -> Widgets:
         """What the mapper's selects and buttons do: choose, turn round, import, cancel."""
         said: dict[str, Any] = dict(event._data)
-        if said["act"] == "cancel" or not upload:
-            return {self.upload: None, **self.forget_upload(place)}
-        roles = {role: said.get(role) or None for role in ROLES}
-        if said["act"] == "turn":
-            roles["query"], roles["document"] = roles["document"], roles["query"]
-        if said["act"] == "import":
-            return self._start_import(place, upload, str(said.get("name", "")), roles)
-        return {self.mapper: data_views.mapper(preview_source(Path(upload)), roles, str(said.get("name", "")))}
+        brought, adding_to = Brought.of(*values), self._adding_to(place)
+        if said["act"] == "cancel" or not brought:
+            return self.start_over(place)
+        if said["act"] != "import":
+            return self.bring.choose(brought, said, adding_to)
+        name = self.bring.start(brought, said, adding_to)
+        return self._at(place.at(collection=name, part="more" if adding_to else ""))
 
-    def use_view(self, place: Place, upload: str | None, event: gr.EventData) -> Widgets:
+    def use_view(self, place: Place, event: gr.EventData, *values: Any) -> Widgets:
         """What the buttons of the collection and of a job card do."""
         said: dict[str, Any] = dict(event._data)
         act, name = said["act"], str(said.get("name", ""))
-        if act == "bring":
-            return self.refresh(place, None, bring=True)
-        if act == "part":
-            return self._at(place.at(part=str(said["part"])))
+        if act in (BRING, "back", "part"):
+            return self._at(place.at(part={BRING: BRING, "back": ""}.get(act, str(said.get("part", "")))))
         if act == "choose":
             return self._at(place.at(collection=str(said["collection"])))
         if act == "remove":
             remove_collection(self.page.workspace, name)
-            return self._at(place.at(collection=""))
+            return self._at(place.at(collection="", part=""))
         job_views.use_job(self.page.workspace, act, name)
-        return {self.mapper: "", **self.refresh(place, upload)}
+        return self.refresh(place, *values)
 
     def open_demo_collection(self, place: Place) -> Widgets:
         """Show the demo collection; the first time it is drawn in the background."""
         demo.draw_collection(self.page.workspace)
-        return self._at(place.at(collection=demo.COLLECTION))
-
-    def _start_import(self, place: Place, upload: str, name: str, roles: dict[str, str | None]) -> Widgets:
-        check_name(name, "collection")
-        if name in {card.name for card in list_collections(self.page.workspace)}:
-            raise WorkbenchError(f"There is already a collection named “{name}”. Choose another name.")
-        spec = {"name": name, "source": upload, "roles": roles, "seed": 0}
-        jobs.start(self.page.workspace, "import", jobs.free_name(self.page.workspace, f"import-{name}"), spec)
-        return {self.mapper: "", self.upload: None, **self._at(place.at(collection=name))}
+        return self._at(place.at(collection=demo.COLLECTION, part=""))
 
     def _at(self, place: Place) -> Widgets:
-        return {self.page.place: place, **self.refresh(place, None)}
+        return {self.page.place: place, **self.bring.emptied(), **self._draw(place)}
+
+    def _in_hand(self, place: Place, collections: list[Card]) -> Card | None:
+        return next((card for card in collections if card.name == place.collection), next(iter(collections), None))
+
+    def _adding_to(self, place: Place) -> str:
+        card = self._in_hand(place, list_collections(self.page.workspace)) if place.part == ADD else None
+        return card.name if card else ""
 
     def _seen(self, place: Place, current: list[JobFolder], collections: list[Card]) -> str:
-        shown = parts.chosen(self.parts, place).name
-        return " ".join(
-            [shown, *(job.etag() for job in current), *(f"{card.name}@{card.created}" for card in collections)]
-        )
+        cards_seen = (f"{card.name}@{card.created}" for card in collections)
+        return " ".join([_part(place), *(job.etag() for job in current), *cards_seen])
 
-    def _imports(self) -> list[JobFolder]:
-        return job_views.open_jobs(self.page.workspace, "import")
 
-    def _draw_parts(self, place: Place, card: Card | None) -> Widgets:
-        collection = open_collection(self.page.workspace, card.name) if card else None
-        row = parts.buttons(self.parts, parts.chosen(self.parts, place), {}) if card else ""
-        return {self.row: row, **parts.draw_parts(self.parts, place, collection)}
+def _part(place: Place) -> str:
+    return place.part or "pairs"
 
 
 def _title(job: JobFolder) -> str:
     spec = job.spec
-    return "Drawing the demo" if spec.get("demo") else f"Importing {spec.get('name', '')}"
+    if spec.get("demo"):
+        return "Drawing the demo"
+    return f"Adding to {spec.get('name', '')}" if spec.get("add") else f"Importing {spec.get('name', '')}"

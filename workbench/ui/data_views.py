@@ -1,31 +1,25 @@
-"""The HTML of the Data tab: the way in, the role mapper, the collection."""
+"""The HTML of the Data tab: the way in, and the collection at a glance."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping
-from pathlib import PurePath
-from typing import Any
-
 import numpy as np
 
-from workbench import media
-from workbench.collection.reading import Column, Preview
 from workbench.collection.store import Card, Collection, Item
 from workbench.ui import cards, words
 from workbench.ui.media_route import MediaRoute
 
-PREVIEW_ROWS = 5
 SAMPLES = 8
-LARGEST_INLINE_SOUND = 400_000
+WAY_WORDS = {
+    "upload": "A table with one pair a row (CSV, TSV, JSONL, Parquet); with media, a ZIP of the table and its files. "
+    "Or PDFs, pictures, sounds and videos alone, to be searched now and given queries later.",
+    "paste": "One pair a line, as copied from a spreadsheet, or with “ | ” between its two parts.",
+    "hub": "Only the first rows are fetched before you choose what to bring.",
+}
 
 
-def bring_words() -> str:
-    """What an upload must be, in one breath."""
-    return (
-        '<h2 class="title">Bring pairs</h2><p class="quiet">A table with one pair a row: CSV, TSV, JSONL or Parquet. '
-        "With pictures, sounds or videos: a ZIP of the table and the files it names.</p>"
-    )
+def bring_words(way: str) -> str:
+    """What may be brought this way, in one breath."""
+    return f'<p class="quiet">{cards.text(WAY_WORDS[way])}</p>'
 
 
 def demo_words() -> str:
@@ -36,8 +30,11 @@ def demo_words() -> str:
     )
 
 
-def top(collections: list[Card], shown: Card | None, bringing: bool, importing: bool) -> str:
-    """The heading: the collection in hand with its counts, or the first sentence of all."""
+def top(collections: list[Card], shown: Card | None, bringing: str, importing: bool) -> str:
+    """The heading: the collection in hand with its counts, or the first sentence of all.
+
+    bringing: `bring` while another collection is brought, `add` while rows are added to the one in hand, else "".
+    """
     if shown is None:
         lead = (
             "Your import is being read."
@@ -47,10 +44,11 @@ def top(collections: list[Card], shown: Card | None, bringing: bool, importing: 
         return cards.heading("Data", cards.text(lead))
     if bringing:
         back = cards.button("Back to " + shown.name, "back")
-        return (
-            f'<div class="split top">{cards.heading("Bring pairs", "Each upload becomes a collection of its own.")}'
-            f'<div class="actions">{back}</div></div>'
-        )
+        head = cards.heading("Bring pairs", "They become a collection of their own.")
+        if bringing == "add":
+            lead = "New rows join; what is there already is recognised; what is held out for the score stays held out."
+            head = cards.heading(f"Add to {shown.name}", lead)
+        return f'<div class="split top">{head}<div class="actions">{back}</div></div>'
     head = cards.heading(shown.name, cards.text(counts_sentence(shown)))
     choice = cards.chooser("collection", "Collection", ((card.name, card.name) for card in collections), shown.name)
     buttons = cards.button("Bring other pairs", "bring", identifier="data-bring-more")
@@ -66,84 +64,10 @@ def counts_sentence(card: Card) -> str:
         for key, side in (("queries", "query"), ("documents", "document"))
     ]
     pairs = counts.get("train", 0) + counts.get("eval", 0)
+    if not counts.get("queries"):
+        return f"{sides[1]}, without queries yet."
     sentence = f"{sides[0]}, {sides[1]}, {words.count(pairs, 'pair')}."
     return " ".join(part for part in (sentence, card.split.get("sentence", "")) if part)
-
-
-def mapper(preview: Preview, roles: Mapping[str, str | None], name: str) -> str:
-    """“Given query, find image”, with the first rows below it."""
-    row_words = f"{words.count(preview.row_count, 'row')}. " if preview.row_count is not None else ""
-    sentence = (
-        f'<p class="sentence"><span>Given</span> {_column_select("query", preview.columns, roles, required=True)}'
-        f"<span>, find</span> {_column_select('document', preview.columns, roles, required=True)} "
-        f'<button type="button" class="button" data-act="turn" id="map-turn">{cards.icon("swap")}Turn round</button>'
-        "</p>"
-    )
-    optional = (
-        f"<label>Known wrong answers {_column_select('negative', preview.columns, roles)}</label>"
-        f"<label>Score {_column_select('score', preview.columns, roles)}</label>"
-        f'<label>Name of the collection <input name="name" id="map-name" value="{cards.text(name)}" maxlength="64" '
-        'autocomplete="off" spellcheck="false"></label>'
-    )
-    actions = cards.button("Cancel", "cancel") + cards.button("Import", "import", primary=True, identifier="map-import")
-    problems = (
-        cards.notice("Before you import:", preview.problems, tone="warn", closable=False) if preview.problems else ""
-    )
-    return (
-        f'<section class="card mapper"><div class="split">{sentence}</div>{problems}{_preview_table(preview, roles)}'
-        f'<div class="split end"><div class="fields">{optional}</div><div class="actions">{actions}</div></div>'
-        f'<p class="quiet small">{row_words}Texts, pictures and sounds are told apart by what is in them.</p></section>'
-    )
-
-
-def _column_select(
-    role: str, columns: Iterable[Column], roles: Mapping[str, str | None], *, required: bool = False
-) -> str:
-    spoken = {"query": "Given", "document": "find", "negative": "Known wrong answers", "score": "Score"}[role]
-    options = (
-        "" if required and roles.get(role) else f'<option value="">{"choose a column" if required else "none"}</option>'
-    )
-    for column in columns:
-        if column.kind == "empty" or (role == "score" and column.kind != "number"):
-            continue
-        chosen = " selected" if roles.get(role) == column.name else ""
-        label = f"{column.name} ({words.modality(column.kind)})" if not required else column.name
-        options += f'<option value="{cards.text(column.name)}"{chosen}>{cards.text(label)}</option>'
-    pill = ' class="pill"' if required else ""
-    return f'<select name="{role}" id="map-{role}" data-act="map" aria-label="{spoken}"{pill}>{options}</select>'
-
-
-def _preview_table(preview: Preview, roles: Mapping[str, str | None]) -> str:
-    named = {column: role for role, column in roles.items() if column}
-    headers = [
-        f"{column.name} · {words.modality(column.kind)}" + (f" · {named[column.name]}" if column.name in named else "")
-        for column in preview.columns
-    ]
-    rows = [
-        [_cell(row.get(column.name), column, f"map-{place}-{at}") for at, column in enumerate(preview.columns)]
-        for place, row in enumerate(preview.rows[:PREVIEW_ROWS])
-    ]
-    return cards.table(headers, rows, caption="The first rows")
-
-
-def _cell(value: Any, column: Column, key: str) -> str:
-    """One value of the preview: a small picture or player made inline, or the text."""
-    name = PurePath(str(value)).name
-    found = (one for one in column.samples if isinstance(one, Item) and one.file and PurePath(one.file).name == name)
-    sample = next(found, None)
-    if sample is None or sample.thumbnail is None:
-        return f'<span class="clip" title="{cards.text(value)}">{cards.text("" if value is None else value)}</span>'
-    small = _inline(sample.thumbnail, "image/webp")
-    sound = sample.audio
-    sniffed = media.sniff(sound) if sound and len(sound) <= LARGEST_INLINE_SOUND else None
-    if sound and sniffed:
-        player = _inline(sound, media.content_type(sniffed[1]))
-        return f'<div class="small-media">{cards.media("audio", small, player, name, key)}</div>'
-    return f'<img class="small-picture" src="{small}" alt="{cards.text(name)}">'
-
-
-def _inline(data: bytes, content_type: str) -> str:
-    return f"data:{content_type};base64,{base64.b64encode(data).decode()}"
 
 
 def collection(shown: Collection, media_route: MediaRoute) -> str:
@@ -154,7 +78,14 @@ def collection(shown: Collection, media_route: MediaRoute) -> str:
         f'<p class="sentence">Given <b class="pill">{cards.text(labels.get("query", "query"))}</b>, find '
         f'<b class="pill">{cards.text(labels.get("document", "document"))}</b></p>'
     )
-    samples = "".join(_sample(shown, query, document, media_route) for query, document in _pairs(shown))
+    pairs = _pairs(shown)
+    samples = "".join(_sample(shown, query, document, media_route) for query, document in pairs)
+    if not pairs:
+        sentence = _without_queries()
+        rows = (
+            np.unique(np.linspace(0, len(shown.corpus) - 1, SAMPLES).astype(int)).tolist() if len(shown.corpus) else []
+        )
+        samples = "".join(_document(shown, row, media_route) for row in rows)
     made = f"Imported {words.clock(card.created)}."
     remove = cards.remove(
         "collection",
@@ -165,6 +96,19 @@ def collection(shown: Collection, media_route: MediaRoute) -> str:
     return (
         cards.card(sentence + f'<div class="grid samples">{samples}</div>') + _skipped(card) + cards.foot(made, remove)
     )
+
+
+def _without_queries() -> str:
+    said = "These documents can be searched with any model. To train one, say what people would ask to find them."
+    review = cards.button("Type queries for them", "part", part="review")
+    return f'<div class="split"><p class="quiet">{said}</p>{review}</div>'
+
+
+def _document(shown: Collection, row: int, media_route: MediaRoute) -> str:
+    item = shown.item("corpus", row)
+    caption = item.text or item.file if has_media(item) else item.file
+    below = f'<p class="caption" tabindex="0">{cards.text(caption)}</p>' if caption else ""
+    return f'<article class="card item">{item_box(item, shown, "corpus", row, media_route)}{below}</article>'
 
 
 def _pairs(shown: Collection) -> list[tuple[int, int]]:

@@ -38,7 +38,7 @@ def serve(root: str | None, host: str, port: int, *, auth: str | None = None, wi
     if with_demo:
         demo.start(workspace)
     try:
-        blocks.launch(**launch_options(host, port, login, page.media.route()))
+        blocks.launch(**launch_options(host, port, login, [page.media.route(), page.downloads.route()]))
     except OSError as error:
         raise WorkbenchError(f"Port {port} on {host} cannot be used: {error}. Choose another with --port.") from error
 
@@ -75,7 +75,7 @@ def notices(workspace: Workspace, host: str, has_login: bool) -> list[str]:
     return found
 
 
-def launch_options(host: str, port: int, login: tuple[str, str] | None, media_route: Any) -> dict[str, Any]:
+def launch_options(host: str, port: int, login: tuple[str, str] | None, routes: list[Any]) -> dict[str, Any]:
     """Everything that ``Blocks.launch`` is given; kept apart so that a test can look at it."""
     return {
         "server_name": host,
@@ -97,7 +97,7 @@ def launch_options(host: str, port: int, login: tuple[str, str] | None, media_ro
         "css_paths": [str(path) for path in STYLES],
         "head": head(),
         "app_kwargs": {
-            "routes": [media_route],
+            "routes": routes,
             "middleware": middleware(host),
             "docs_url": None,
             "redoc_url": None,

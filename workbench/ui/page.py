@@ -11,6 +11,7 @@ import gradio as gr
 
 from workbench.errors import WorkbenchError
 from workbench.ui import cards
+from workbench.ui.downloads import Downloads
 from workbench.ui.media_route import MediaRoute
 from workbench.ui.place import TABS, Place
 from workbench.ui.rail import draw_rail, make_rail
@@ -40,6 +41,7 @@ class Page:
     def __init__(self, workspace: Workspace, notices: Sequence[str] = ()) -> None:
         self.workspace = workspace
         self.media = MediaRoute(workspace)
+        self.downloads = Downloads(workspace)
         self._openings: list[tuple[gr.Tab, str, Handler, Sequence[Any], Sequence[Any], gr.Timer]] = []
         self._watching: list[tuple[str, gr.Timer, Handler, Sequence[Any], Sequence[Any]]] = []
         with gr.Row(elem_id="frame"):

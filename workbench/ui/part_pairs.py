@@ -11,7 +11,7 @@ from workbench.ui.place import Place
 class PairsPart:
     """Sample pairs, and the rows that were left out."""
 
-    name, title, at_its_own_pace = "pairs", "Pairs", False
+    name, title = "pairs", "Pairs"
 
     def __init__(self, page: Page) -> None:
         self._page = page

@@ -16,15 +16,11 @@ from workbench.ui.place import Place
 
 
 class Part(Protocol):
-    """One part. `name` stands in the address, `title` on its button; `widgets` are all that `draw` and `hide` change.
-
-    at_its_own_pace: it is not drawn again when something else of the tab has changed, a decision half made, say.
-    """
+    """One part. `name` stands in the address, `title` on its button; `widgets`: all that `draw` and `hide` change."""
 
     name: str
     title: str
     widgets: list[Any]
-    at_its_own_pace: bool
 
     def draw(self, place: Place, collection: Collection) -> Widgets:
         """Values for its widgets when it is the part shown, read from disk."""
