@@ -206,7 +206,7 @@ def test_a_folder_of_files_becomes_documents_without_queries(workspace, tmp_path
     assert result["modalities"] == {"query": [], "document": ["text", "image", "audio"]}
     assert [line["reason"] for line in result["skipped"]] == [
         "The picture “d.png” is cut off: the end of the file is missing. Save or copy it again.",
-        "The file “e.bin” is no picture, sound, video or text that can be read.",
+        "The file “e.bin” is no picture, sound, video, PDF or text that can be read.",
     ]
     corpus = open_collection(workspace, "things").corpus
     assert set(corpus["modality"]) == {"image", "audio", "text"}
@@ -215,7 +215,7 @@ def test_a_folder_of_files_becomes_documents_without_queries(workspace, tmp_path
 
 def test_a_folder_without_a_readable_file_is_refused(workspace, tmp_path):
     (tmp_path / "void").mkdir()
-    with pytest.raises(WorkbenchError, match="“void” holds no picture, sound, video or text that can be read"):
+    with pytest.raises(WorkbenchError, match="“void” holds no picture, sound, video, PDF or text that can be read"):
         import_documents(workspace, "void", tmp_path / "void")
     assert list_collections(workspace) == []
 

@@ -57,7 +57,7 @@ def test_the_hubs_imagefolder_form_is_read_with_a_metadata_file_in_each_split(tm
             json_lines(folder / metadata, rows)
     preview = preview_source(tmp_path / "set")
     assert kinds_and_roles(preview) == {"file_name": ("image", "document"), "text": ("text", "query")}
-    assert [row["text"] for row in preview.rows] == ["a test picture", "a train picture"]
+    assert [row["text"] for row in preview.rows] == ["a train picture", "a test picture"]
     assert preview.row_count == 2
 
 
@@ -130,16 +130,18 @@ def test_a_table_that_lacks_column_names_is_told_so(tmp_path):
 
 
 def test_several_tables_are_refused_by_name(tmp_path):
-    path = zip_of(tmp_path / "up.zip", {"one.csv": "a,b\n1,2\n", "two.tsv": "a\tb\n"})
+    path = zip_of(tmp_path / "up.zip", {"one.csv": "a,b\n1,2\n", "two.tsv": "a\tc\n"})
     assert refusal(path) == (
-        "“up.zip” holds 2 tables (one.csv, two.tsv), and it is not clear which one to import. Leave one of them in it."
+        "“up.zip” holds 2 tables (one.csv, two.tsv) with different columns, and none of them refers to the others by "
+        "ids, so it is not clear which one to import. Leave one of them in it."
     )
 
 
-def test_media_without_a_table_ask_for_one(tmp_path):
-    path = zip_of(tmp_path / "up.zip", {"a.png": make.picture(), "b.png": make.picture()})
-    assert "holds 2 media files and no table" in refusal(path)
-    assert "metadata.csv" in refusal(path)
+def test_media_without_a_table_are_documents(tmp_path):
+    preview = preview_source(zip_of(tmp_path / "up.zip", {"a.png": make.picture(), "b.png": make.picture()}))
+    assert preview.layout == "A ZIP of 2 pictures: documents without queries."
+    assert (preview.columns, preview.rows, preview.problems) == ([], [], [])
+    assert [sample.modality for sample in preview.samples] == ["image", "image"]
 
 
 def test_a_zip_within_a_zip_is_not_opened(tmp_path):

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from workbench.collection.editing import Edit, edit_collection
-from workbench.collection.importing import SKIPPED_KEPT, Filled, Progress, fill, fill_documents, import_lock
+from workbench.collection.filling import SKIPPED_KEPT, Filled, Progress
+from workbench.collection.importing import fill, fill_documents, import_lock
 from workbench.collection.joining import KnownJudgements, NewJudgement, new_splits
 from workbench.collection.roles import Roles
-from workbench.collection.source import Source, open_source
+from workbench.collection.source import Opened, open_source
 from workbench.collection.store import (
     SIDES,
     Card,
@@ -42,7 +43,7 @@ SKIPPED_ON_CARD = 100
 def add_to_collection(
     workspace: Workspace,
     name: str,
-    source: Path | Source,
+    source: Path | Opened,
     roles: Roles | None = None,
     *,
     documents: bool = False,
@@ -50,10 +51,10 @@ def add_to_collection(
     job: str = "",
     **options: Any,
 ) -> dict[str, Any]:
-    """Add the rows of a source to the collection `name`, as one change that can be undone.
+    """Add whatever `open_source` opens to the collection `name`, as one change that can be undone.
 
     roles: as `import_collection` takes them; where they are None and the columns have the names of the first import's,
-    that one's. documents: add the files of a folder or ZIP as documents without queries. options: as `fill` takes them.
+    that one's. documents: add the files of a folder or ZIP as documents without queries. options: see `ImportOptions`.
     Items are recognised by their content. A judgement that is there keeps its split; a new one of a held-out query, or
     (where whole components are held out) of a held-out document, joins what is held out; every other one is to train.
     Returns what `import_collection` returns, for the collection as it is then, with the rows left out of this source,
@@ -64,7 +65,7 @@ def add_to_collection(
     with import_lock(workspace, name), _aside(workspace, name) as folder:
         with Addition(collection, folder) as addition:
             if documents:
-                filled = fill_documents(addition, Path(str(source)), progress=progress)
+                filled = fill_documents(addition, Path(str(source)), progress=progress, **options)
             else:
                 roles = roles or _same_roles(collection.card, source)
                 filled = fill(addition, source, roles, progress=progress, **options)
@@ -202,12 +203,12 @@ class Addition:
         return len(new)
 
 
-def _same_roles(card: Card, source: Path | Source) -> Roles | None:
+def _same_roles(card: Card, source: Path | Opened) -> Roles | None:
     """The roles of the first import, if the source has all its columns."""
     roles = card.source.get("roles") or {}
     columns = [column for role in roles.values() for column in ([role] if isinstance(role, str) else role or [])]
     with suppress(WorkbenchError):
-        opened = source if isinstance(source, Source) else open_source(Path(source))
+        opened = open_source(source) if isinstance(source, Path) else source
         if columns and set(columns) <= set(opened.columns()):
             return dict(roles)
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ from workbench.collection.adding import add_to_collection, added_before
 from workbench.collection.demo import SCENES, make_demo
 from workbench.collection.hub import HubSet, open_dataset
 from workbench.collection.importing import import_collection, import_documents
+from workbench.collection.options import ImportOptions
+from workbench.collection.options import ImportOptions
 from workbench.collection.store import Collection
 from workbench.collection.summary import import_summary
 from workbench.job_folder import JobFolder
@@ -16,7 +20,8 @@ from workbench.workspace import Workspace
 
 
 def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
-    """The work of an import job. Its spec: name, source (a path), roles, seed; eval_fraction and documents if wanted.
+    """The work of an import job. Its spec: name, source (a path), roles, seed; eval_fraction and documents if wanted,
+    and the fields of `ImportOptions`: page_dpi, segment_seconds, own_split.
 
     In the place of source `hub`: {"repo", "config", "split", "rows"}, a data set on the Hub; see `hub.HubSet`.
     `documents` true means `import_documents`; `add` true adds to the collection that is there; `demo` true draws the
@@ -33,7 +38,9 @@ def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
             return result
     if spec.get("demo"):
         return make_demo(workspace, spec["name"], int(spec.get("scenes") or SCENES), progress=job.progress)
+    options = asdict(ImportOptions.of(spec))
     source = open_dataset(HubSet.of_spec(spec["hub"])) if spec.get("hub") else Path(spec["source"])
+    options = {option.name: spec.get(option.name) for option in fields(ImportOptions)}
     if spec.get("add"):
         return add_to_collection(
             workspace,
@@ -43,9 +50,12 @@ def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
             documents=bool(spec.get("documents")),
             progress=job.progress,
             job=mark,
+            **options,
         )
     if spec.get("documents"):
-        return import_documents(workspace, spec["name"], Path(spec["source"]), progress=job.progress, job=mark)
+        return import_documents(
+            workspace, spec["name"], Path(spec["source"]), progress=job.progress, job=mark, **options
+        )
     return import_collection(
         workspace,
         spec["name"],
@@ -55,4 +65,5 @@ def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
         eval_fraction=spec.get("eval_fraction"),
         progress=job.progress,
         job=mark,
+        **options,
     )

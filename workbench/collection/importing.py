@@ -6,20 +6,22 @@ collection: it is written under a temporary name, which the next import of the s
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from workbench.collection.archive import Files, FolderFiles, ZipFiles
-from workbench.collection.columns import as_number, cell_values
+from workbench.collection.columns import cell_values, plain_cell, score_of, split_of_word
+from workbench.collection.documents import Documents, fill_with_files, open_documents
+from workbench.collection.filling import SKIPPED_KEPT, Filled, Progress, Skipped, Steps, Target, check_enough
 from workbench.collection.items import ItemReader
+from workbench.collection.joined import JoinedTable
+from workbench.collection.options import ImportOptions
+from workbench.collection.retrieval import Retrieval, fill_with_retrieval
 from workbench.collection.roles import Plan, Roles, plan_roles
-from workbench.collection.source import Source, head, open_source
+from workbench.collection.source import Opened, Source, head, open_source
 from workbench.collection.store import Item
 from workbench.collection.summary import import_summary
 from workbench.collection.tables import Row, Table
@@ -28,48 +30,28 @@ from workbench.errors import WorkbenchError
 from workbench.media import NOUNS
 from workbench.workspace import Workspace, new_folder
 
-Progress = Callable[[int, int, str], None]
-SKIPPED_KEPT = 10_000
-PROBLEMS_SHOWN = 20
-ROWS_PER_PROGRESS = 8
+SOON_COUNTED_BYTES = 32 << 20
 
-
-class Target(Protocol):
-    """What rows are written into: a new collection (`CollectionWriter`), or one that is there (`adding.Addition`)."""
-
-    def has(self, side: str, identifier: str) -> bool: ...
-
-    def add(self, side: str, item: Item) -> str: ...
-
-    def judge(self, query: str, document: str, score: float = 1.0, split: str = "") -> None: ...
-
-    @property
-    def counts(self) -> dict[str, int]: ...
-
-
-@dataclass(frozen=True)
-class Filled:
-    """What was written: words for the two sides, where it came from (for the card), and the rows left out."""
-
-    labels: dict[str, str]
-    source: dict[str, Any]
-    skipped: list[dict[str, Any]]
+__all__ = ["SKIPPED_KEPT", "Filled", "Progress", "Target", "fill", "fill_documents", "import_collection"]
+__all__ += ["import_documents", "import_lock"]
 
 
 def import_collection(
     workspace: Workspace,
     name: str,
-    source: Path | Source,
+    source: Path | Opened,
     roles: Roles | None = None,
     *,
     seed: int = 0,
     eval_fraction: float | None = None,
     progress: Progress | None = None,
     job: str = "",
+    **options: Any,
 ) -> dict[str, Any]:
-    """Import a table, ZIP or folder as the collection `name`.
+    """Import whatever `open_source` opens as the collection `name`.
 
-    roles: role (query, document, negative, score) to column, or to a list of columns; see `plan_roles`.
+    roles: role (query, document, negative, score) to column, or to a list of columns; see `plan_roles`. Files without
+    a table take none, or “folder name” as the query. options: see `ImportOptions`.
     eval_fraction: share of the queries to hold out; see `split.held_out_count` for the default.
     progress: called with rows done, rows in all and a note. job: which job did it, for the card.
     Returns {"collection", "queries", "documents", "judgements": {"train", "eval"}, "modalities", "skipped"}; each
@@ -77,7 +59,7 @@ def import_collection(
     Raises WorkbenchError if the source cannot be read, or not one row of it can be used.
     """
     with _new_collection(workspace, name) as folder, CollectionWriter(folder) as writer:
-        filled = fill(writer, source, roles, progress=progress)
+        filled = fill(writer, source, roles, progress=progress, **options)
         card = writer.finish(
             name,
             labels=filled.labels,
@@ -90,15 +72,22 @@ def import_collection(
 
 
 def import_documents(
-    workspace: Workspace, name: str, folder: Path, *, progress: Progress | None = None, job: str = ""
+    workspace: Workspace,
+    name: str,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    job: str = "",
+    **options: Any,
 ) -> dict[str, Any]:
-    """Import the pictures, sounds, videos and text files (.txt, .md) of a folder or ZIP as documents without queries.
+    """Import the files of a folder or ZIP as documents without queries, whether or not there is a table among them.
 
-    Returns what `import_collection` returns; `row` is null, since there are none. Raises WorkbenchError if there is
-    not one file that can be read.
+    Pictures, sounds, videos, the pages of PDFs, and texts (.txt, .md). options: see `ImportOptions`. Returns what
+    `import_collection` returns; `row` is null, since there are none. Raises WorkbenchError if there is not one file
+    that can be read.
     """
     with _new_collection(workspace, name) as target, CollectionWriter(target) as writer:
-        filled = fill_documents(writer, Path(folder), progress=progress)
+        filled = fill_documents(writer, Path(folder), progress=progress, **options)
         card = writer.finish(
             name,
             labels=filled.labels,
@@ -109,53 +98,34 @@ def import_documents(
 
 
 def fill(
-    target: Target, source: Path | Source, roles: Roles | None = None, *, progress: Progress | None = None
+    target: Target,
+    source: Path | Opened,
+    roles: Roles | None = None,
+    *,
+    progress: Progress | None = None,
+    **options: Any,
 ) -> Filled:
-    """Write the rows of a source, or of the file or folder that holds one, into a collection new or old.
+    """Write a source, or the file or folder that holds one, into a collection new or old.
 
-    Raises WorkbenchError if the source cannot be read, or not one row of it can be used.
+    options: see `ImportOptions`. Raises WorkbenchError if the source cannot be read, or nothing in it can be used.
     """
-    opened = source if isinstance(source, Source) else open_source(Path(source))
-    plan = plan_roles(opened.kinds(head(opened)), roles, opened.tables[0].label)
-    total = opened.count_rows()
-    skipped = _import_rows(opened, plan, target, total, progress)
-    _check_enough(opened, target, skipped, total)
-    return Filled(
-        labels={"query": _label(plan, plan.query), "document": _label(plan, plan.document)},
-        source={"file": opened.label, "rows": total or opened.count_rows(), "roles": _roles_of(plan)},
-        skipped=skipped,
-    )
-
-
-def fill_documents(target: Target, folder: Path, *, progress: Progress | None = None) -> Filled:
-    """Write the files of a folder or ZIP into a collection, as documents without queries."""
-    if not folder.exists():
-        raise WorkbenchError(f"There is no folder “{folder}”. Check how it is spelled.")
-    if folder.is_file() and folder.suffix.lower() != ".zip":
-        raise WorkbenchError(f"“{folder.name}” is a file. Give the folder it lies in, or a ZIP.")
-    files: Files = FolderFiles(folder) if folder.is_dir() else ZipFiles(folder)
-    names = files.names()
-    skipped: list[dict[str, Any]] = []
-    reader, read = ItemReader(files, target), 0
-    for number, file in enumerate(names):
-        try:
-            target.add("corpus", reader.file_item(file))
-            read += 1
-        except WorkbenchError as error:
-            reason = error.message[0].upper() + error.message[1:]
-            skipped.append({"row": None, "reason": reason})
-        if progress and number % ROWS_PER_PROGRESS == 0:
-            progress(number, len(names), "Reading files")
-    if not read:
+    chosen = ImportOptions.of(options)
+    opened = open_source(source) if isinstance(source, Path) else source
+    if isinstance(opened, Documents):
+        return fill_with_files(target, opened, query=_folder_query(roles), options=chosen, progress=progress)
+    if chosen.segment_seconds:
         raise WorkbenchError(
-            f"“{folder.name}” holds no picture, sound, video or text that can be read.",
-            [line["reason"] for line in skipped[:PROBLEMS_SHOWN]],
+            f"“{opened.label}” says what belongs to whole videos, so they cannot be cut into segments. "
+            "Leave the seconds out, or import the videos without the table."
         )
-    return Filled(
-        labels={"query": "query", "document": folder.stem},
-        source={"file": folder.name, "rows": len(names), "roles": {}},
-        skipped=skipped,
-    )
+    if isinstance(opened, Retrieval):
+        return fill_with_retrieval(target, opened, options=chosen, progress=progress)
+    return _fill_with_rows(target, opened, roles, chosen, progress)
+
+
+def fill_documents(target: Target, folder: Path, *, progress: Progress | None = None, **options: Any) -> Filled:
+    """Write the files of a folder or ZIP into a collection, as documents without queries."""
+    return fill_with_files(target, open_documents(folder), options=ImportOptions.of(options), progress=progress)
 
 
 @contextmanager
@@ -190,78 +160,91 @@ def _new_collection(workspace: Workspace, name: str) -> Iterator[Path]:
             yield folder
 
 
-def _import_rows(
-    source: Source, plan: Plan, writer: Target, total: int, progress: Progress | None
-) -> list[dict[str, Any]]:
-    """Write every good row; returns the bad ones as {"row", "reason"}."""
-    reader = ItemReader(source.files, writer)
-    skipped = []
-    for number, (table, row) in enumerate(source.rows()):
+def _folder_query(roles: Roles | None) -> str:
+    """What the roles say of files without a table: the name of their folder as the query, or nothing."""
+    given = {role: column for role, column in (roles or {}).items() if column}
+    query = given.pop("query", "")
+    if given:
+        raise WorkbenchError(f"Files without a table have no column for the {next(iter(given))}. Leave the roles out.")
+    return query if isinstance(query, str) else next(iter(query))
+
+
+def _fill_with_rows(
+    target: Target, source: Source, roles: Roles | None, options: ImportOptions, progress: Progress | None
+) -> Filled:
+    for table in source.tables:
+        if isinstance(table, JoinedTable):
+            table.prepare(progress)
+    first = head(source)
+    split_column = None if options.own_split else source.split_column(first)
+    plan = plan_roles(source.kinds(first), roles, source.tables[0].label, ignored=split_column)
+    if progress and sum(source.files.size(table.name) for table in source.tables) > SOON_COUNTED_BYTES:
+        progress(0, 0, "Counting rows")
+    total = source.count_rows()
+    rows = _Rows(source, plan, target, options, split_column)
+    steps = Steps(progress, total, "Reading rows")
+    for table, row in source.rows():
+        steps.step()
+        rows.write(table, row)
+    for number, reason in source.left_out():
+        rows.skipped.add(number, reason)
+    steps.end()
+    check_enough(source.label, target, rows.skipped, total)
+    return Filled(
+        labels={"query": _label(plan, plan.query), "document": _label(plan, plan.document)},
+        source={"file": source.label, "rows": total or source.count_rows(), "roles": _roles_of(plan)},
+        skipped=rows.skipped.lines(),
+    )
+
+
+class _Rows:
+    """Rows on their way into a collection, each as a whole or not at all."""
+
+    def __init__(
+        self, source: Source, plan: Plan, target: Target, options: ImportOptions, split_column: str | None
+    ) -> None:
+        self.skipped = Skipped()
+        self._source, self._plan, self._target = source, plan, target
+        self._reader = ItemReader(source.files, target, options.page_dpi)
+        self._splits = {} if options.own_split else source.splits
+        self._split_column = split_column
+
+    def write(self, table: Table, row: Row) -> None:
+        """Write a row, or tell what is wrong with it."""
         try:
-            _import_row(table, row, plan, reader, writer)
+            self._write(table, row)
         except WorkbenchError as error:
-            skipped.append({"row": row.number, "reason": f"{source.where(table, row)}: {error.message}"})
-        if progress and number % ROWS_PER_PROGRESS == 0:
-            progress(number, total, "Reading rows")
-    if progress:
-        progress(total, total, "Writing the collection")
-    return skipped
+            self.skipped.add(row.number, f"{self._source.where(table, row)}: {error.message}")
 
+    def _write(self, table: Table, row: Row) -> None:
+        """Everything in a row is read before anything is written, so that a bad row leaves no orphan."""
+        if row.problem:
+            raise WorkbenchError(row.problem)
+        plan, reader, target = self._plan, self._reader, self._target
+        split = self._split(table, row)
+        score = 1.0 if plan.score is None else score_of(row.cells.get(plan.score), plan.score)
+        meta = {column: value for column in plan.meta if (value := plain_cell(row.cells.get(column))) is not None}
+        queries = reader.items("queries", table, row.cells, plan.query, plan.kinds)
+        documents = reader.items("corpus", table, row.cells, plan.document, plan.kinds, meta)
+        negatives: list[Item] = []
+        for column in plan.negative:
+            if cell_values(row.cells.get(column)):
+                negatives += reader.items("corpus", table, row.cells, [column], plan.kinds)
+        query_ids = [target.add("queries", item) for item in queries]
+        for items, worth in ((documents, score), (negatives, 0.0)):
+            for document_id in [target.add("corpus", item) for item in items]:
+                for query_id in query_ids:
+                    target.judge(query_id, document_id, worth, split)
 
-def _import_row(table: Table, row: Row, plan: Plan, reader: ItemReader, writer: Target) -> None:
-    """Write one row. Everything in it is read before anything is written, so that a bad row leaves no orphan."""
-    if row.problem:
-        raise WorkbenchError(row.problem)
-    score = 1.0 if plan.score is None else _score(row.cells.get(plan.score), plan.score)
-    meta = {column: value for column in plan.meta if (value := _plain(row.cells.get(column))) is not None}
-    queries = reader.items("queries", table, row.cells, plan.query, plan.kinds)
-    documents = reader.items("corpus", table, row.cells, plan.document, plan.kinds, meta)
-    negatives: list[Item] = []
-    for column in plan.negative:
-        if cell_values(row.cells.get(column)):
-            negatives += reader.items("corpus", table, row.cells, [column], plan.kinds)
-    query_ids = [writer.add("queries", item) for item in queries]
-    for items, worth in ((documents, score), (negatives, 0.0)):
-        for document_id in [writer.add("corpus", item) for item in items]:
-            for query_id in query_ids:
-                writer.judge(query_id, document_id, worth)
-
-
-def _score(cell: Any, column: str) -> float:
-    value = as_number(cell)
-    if value is None and not cell_values(cell):
-        raise WorkbenchError(f"the score in “{column}” is empty. Give a number, or remove the row.")
-    if value is None or not math.isfinite(value) or abs(value) > 1e30:
-        raise WorkbenchError(f"the score “{str(cell)[:40]}” is not a number. Give one, or remove the row.")
-    return value
-
-
-def _plain(cell: Any) -> Any:
-    """A cell of a column without a role, as the document's metadata keeps it; None for empty ones and bytes."""
-    values = cell_values(cell)
-    if not values or isinstance(values[0], (bytes, dict)):
-        return None
-    value = values[0] if len(values) == 1 else ", ".join(str(value) for value in values)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, (bool, int, float)) else str(value).strip()
-
-
-def _check_enough(source: Source, writer: Target, skipped: list[dict[str, Any]], total: int) -> None:
-    problems = [line["reason"] for line in skipped[:PROBLEMS_SHOWN]]
-    if len(skipped) > PROBLEMS_SHOWN:
-        problems.append(f"… and {len(skipped) - PROBLEMS_SHOWN:,} more.")
-    if not writer.counts["judgements"]:
-        raise WorkbenchError(
-            f"None of the {total:,} rows of “{source.label}” can be used, so nothing was imported. Mend these first:",
-            problems,
-        )
-    if not writer.counts["relevant"]:
-        raise WorkbenchError(
-            f"“{source.label}” has no row whose score is above 0, so nothing says what is relevant. "
-            "Choose another column as the score, or none.",
-            problems,
-        )
+    def _split(self, table: Table, row: Row) -> str:
+        """train, eval, or "" where the source does not say."""
+        if self._split_column is None:
+            return self._splits.get(table.name, "")
+        cell = row.cells.get(self._split_column)
+        split = split_of_word(cell)
+        if split is None and cell_values(cell):
+            raise WorkbenchError(f"the split “{str(cell)[:40]}” is neither train nor test. Write one of them.")
+        return split or ""
 
 
 def _label(plan: Plan, columns: list[str]) -> str:

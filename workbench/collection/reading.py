@@ -1,15 +1,16 @@
-"""Show the first rows of what the user brings, before anything is imported, and read single media cells."""
+"""Show what the user brings, and its first rows, before anything is imported."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workbench.collection.archive import Files
 from workbench.collection.columns import Column, as_text, cell_values, find_media, media_name, propose_roles
-from workbench.collection.pdf import PAGE_DPI, is_pdf, page_picture, split_page
-from workbench.collection.source import Source, head, open_source
+from workbench.collection.documents import Documents
+from workbench.collection.items import empty_cell, read_media
+from workbench.collection.retrieval import Retrieval
+from workbench.collection.source import Opened, Source, head, open_source
 from workbench.collection.store import Item
 from workbench.collection.tables import Row, Table
 from workbench.errors import WorkbenchError
@@ -27,12 +28,16 @@ class Preview:
 
     rows: the first rows, column name to str, number or None (a media cell gives its file name). row_count: None where
     counting would take long. problems: sentences about those rows, and about the table as a whole.
+    layout: what the source is, in a sentence, where that is more than one table. Where nothing is to be chosen, as for
+    a folder of PDFs, there are no columns and no rows, `layout` says all, and `samples` has some of its documents.
     """
 
     columns: list[Column]
     rows: list[dict[str, Any]]
     row_count: int | None
     problems: list[str]
+    layout: str = ""
+    samples: list[Item] = field(default_factory=list)
 
     @property
     def roles(self) -> dict[str, str | None]:
@@ -44,58 +49,26 @@ class Preview:
         return found
 
 
-def preview_source(path: Path | Source) -> Preview:
-    """The columns of a source with kinds, proposed roles and samples, and its first rows, without importing anything.
+def preview_source(path: Path | Opened) -> Preview:
+    """What a source is, its columns with kinds, proposed roles and samples, and its first rows; imports nothing.
 
     Reads about SAMPLE_ROWS rows and the samples' files. Raises WorkbenchError as `open_source` does.
     """
-    source = path if isinstance(path, Source) else open_source(path)
+    source = open_source(path) if isinstance(path, Path) else path
+    if isinstance(source, Retrieval):
+        return Preview([], [], None, [], source.sentence)
+    if isinstance(source, Documents):
+        return Preview([], [], None, [], source.sentence, source.samples(SAMPLES, SAMPLE_BYTES))
     rows = head(source)
     kinds = source.kinds(rows)
-    roles = propose_roles(kinds)
+    split = source.split_column(rows)
+    roles = propose_roles({name: kind for name, kind in kinds.items() if name != split})
     columns = [Column(name, kind, roles.get(name), _samples(source, rows, name, kind)) for name, kind in kinds.items()]
     shown = [{name: _shown(row.cells.get(name)) for name in kinds} for _, row in rows if not row.problem]
     small = sum(source.files.size(table.name) for table in source.tables) <= COUNTED_BYTES
     parquet = all(table.extension == "parquet" for table in source.tables)
     count = source.count_rows() if small or parquet else None
-    return Preview(columns, shown, count, _problems(source, rows, columns))
-
-
-def read_media(cell: Any, kind: str, files: Files, folder: str, page_dpi: int = PAGE_DPI) -> tuple[bytes, str]:
-    """The bytes a media cell holds or names, and the file name to show ("" if it has none).
-
-    A PDF gives the picture of the page that the cell names ("report.pdf#page=3"), else of its first. kind: what the
-    column holds, for the words. Raises WorkbenchError (no row number) if the file is missing, lies outside the upload,
-    or cannot be read.
-    """
-    data, file = _read_file(cell, kind, files, folder)
-    if not is_pdf(data) or sniff(data):
-        return data, file
-    name, number = split_page(media_name(cell) or "")
-    label = file or name
-    try:
-        picture = page_picture(data, number or 1, page_dpi)
-    except WorkbenchError as error:
-        words = error.message.replace("the PDF", f"the PDF “{label}”", 1) if label else error.message
-        raise WorkbenchError(words) from error
-    return picture, f"{label}#page={number or 1}" if label else ""
-
-
-def _read_file(cell: Any, kind: str, files: Files, folder: str) -> tuple[bytes, str]:
-    name = media_name(cell)
-    data = cell.get("bytes") if isinstance(cell, dict) else cell
-    if isinstance(data, bytes):
-        return data, Path(name).name if name else ""
-    if name is None:
-        raise WorkbenchError(f"the cell holds no {NOUNS[kind]}. Give the name of a file, or remove the row.")
-    found = find_media(name, files, folder)
-    if found is None:
-        shown = name.strip() if len(name) <= 120 else name.strip()[:117] + "…"
-        raise WorkbenchError(f"the {NOUNS[kind]} “{shown}” {files.missing_advice}")
-    try:
-        return files.read(found), found
-    except OSError as error:
-        raise WorkbenchError(f"the {NOUNS[kind]} “{found}” cannot be read: {error.strerror or error}.") from error
+    return Preview(columns, shown, count, _problems(source, rows, columns), source.sentence)
 
 
 def _samples(source: Source, rows: list[tuple[Table, Row]], name: str, kind: str) -> list[Item | str]:
@@ -173,8 +146,3 @@ def _cell_problem(source: Source, table: Table, cell: Any, column: Column) -> st
         except WorkbenchError as error:
             return error.message
     return ""
-
-
-def empty_cell(column: str) -> str:
-    """The words for a cell that must be filled and is not, without the row number."""
-    return f"the cell of “{column}” is empty. Fill it, or remove the row."

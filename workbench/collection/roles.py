@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.collection.columns import ROLES, propose_roles
+from workbench.collection.columns import ROLES, is_negative, propose_roles
 from workbench.errors import WorkbenchError
 
 Roles = Mapping[str, "str | Sequence[str] | None"]
@@ -24,13 +24,14 @@ class Plan:
     kinds: dict[str, str]
 
 
-def plan_roles(kinds: dict[str, str], roles: Roles | None, label: str) -> Plan:
+def plan_roles(kinds: dict[str, str], roles: Roles | None, label: str, *, ignored: str | None = None) -> Plan:
     """What to do with each column.
 
     roles: role to column (or columns). Query and document that are missing or None are proposed. Negative and score
     are proposed where they are missing, and left out where they are None, unless every role is None.
-    label: the table's name for messages. Raises WorkbenchError if a column is missing, is of no use for its role, has
-    two roles, or if a query or a document is lacking.
+    label: the table's name for messages. ignored: a column that is used otherwise, unless a role names it.
+    Raises WorkbenchError if a column is missing, is of no use for its role, has two roles, or if a query or a document
+    is lacking.
     """
     given = dict(roles or {})
     if not any(given.values()):
@@ -39,6 +40,8 @@ def plan_roles(kinds: dict[str, str], roles: Roles | None, label: str) -> Plan:
     if unknown:
         raise WorkbenchError(f"“{unknown[0]}” is no role. The roles are {', '.join(ROLES)}.")
     chosen = {role: _columns(given.get(role)) for role in ROLES}
+    if ignored and not any(ignored in columns for columns in chosen.values()):
+        kinds = {column: kind for column, kind in kinds.items() if column != ignored}
     for column in (column for columns in chosen.values() for column in columns):
         if column not in kinds:
             raise WorkbenchError(f"“{label}” has no column “{column}”. Its columns are: {', '.join(kinds)}.")
@@ -54,9 +57,14 @@ def plan_roles(kinds: dict[str, str], roles: Roles | None, label: str) -> Plan:
         open_role = settled[role] is None if role in settled else role not in given
         if open_role and column not in taken:
             chosen[role].append(column)
+    if "negative" not in given and len(chosen["document"]) == 1:
+        # Negatives that no row at the top has may come further down: of the kind of the documents, as all are.
+        later = [column for column, kind in kinds.items() if kind == "empty" and is_negative(column)]
+        kinds = {**kinds, **dict.fromkeys(later, kinds.get(chosen["document"][0], "text"))}
+        chosen["negative"] += [column for column in later if column not in taken]
     _check(chosen, kinds, label)
     used = {column for columns in chosen.values() for column in columns}
-    meta = [column for column, kind in kinds.items() if column not in used and kind in ("text", "number")]
+    meta = [column for column, kind in kinds.items() if column not in used and kind in ("text", "number", "empty")]
     return Plan(
         chosen["query"], chosen["document"], chosen["negative"], next(iter(chosen["score"]), None), meta, dict(kinds)
     )

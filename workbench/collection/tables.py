@@ -1,4 +1,4 @@
-"""Read the rows of a table, one at a time: CSV, TSV, JSONL and Parquet, whatever their encoding and separator.
+"""Read the rows of a table, one at a time: CSV, TSV, JSONL, Parquet and Arrow, whatever their encoding and separator.
 
 Row numbers are those a spreadsheet shows: in a CSV the header is row 1. In JSONL they are lines, in Parquet they
 count from 1.
@@ -6,27 +6,30 @@ count from 1.
 
 from __future__ import annotations
 
+import ast
 import codecs
 import csv
 import io
+import itertools
 import json
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, BinaryIO
 
 from workbench.collection.archive import Files
+from workbench.collection.delimited import MAX_CELL_CHARACTERS, records
 from workbench.errors import WorkbenchError
 from workbench.media_formats import sniff
 
 EXTENSIONS = ("csv", "tsv", "jsonl", "ndjson", "parquet")
+SAVED = "arrow"  # read only where `datasets.save_to_disk` wrote it
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 50
-MAX_CELL_CHARACTERS = 1 << 24
 DETECTION_BYTES = 64 << 20
 PARQUET_ROWS_AT_ONCE = 32
 
@@ -60,7 +63,10 @@ class Table:
             )
         if self.extension == "parquet":
             with self._parquet() as table:
-                return [str(name) for name in table.schema_arrow.names]
+                return unique_names(table.schema_arrow.names)
+        if self.extension == SAVED:
+            with saved_batches(self.files, self.name) as (schema, _):
+                return [str(name) for name in schema.names]
         if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1", b"%PDF")) or sniff(head):
             raise WorkbenchError(
                 f"“{self.label}” is called .{self.extension} and is not such a table. Save it as CSV, then import that."
@@ -73,7 +79,8 @@ class Table:
         """All rows in order, skipping blank lines. Raises WorkbenchError where nothing after can be read."""
         if not self.columns:
             return
-        reader = {"parquet": self._parquet_rows, "jsonl": self._json_rows, "ndjson": self._json_rows}
+        reader = {"parquet": self._parquet_rows, SAVED: self._saved_rows}
+        reader |= dict.fromkeys(("jsonl", "ndjson"), self._json_rows)
         yield from reader.get(self.extension, self._delimited_rows)()
 
     def count_rows(self) -> int:
@@ -81,10 +88,13 @@ class Table:
         if self.extension == "parquet":
             with self._parquet() as table:
                 return int(table.metadata.num_rows)
+        if self.extension == SAVED:
+            with saved_batches(self.files, self.name) as (_, batches):
+                return sum(batch.num_rows for batch in batches)
         if self.extension in ("jsonl", "ndjson"):
             with self._text() as text:
                 return sum(1 for line in _lines(text, self.label) if line.strip())
-        return max(0, sum(1 for _, record in self._records() if record) - 1)
+        return max(0, sum(1 for _, record, problem in self._records() if record or problem) - 1)
 
     @cached_property
     def encoding(self) -> str:
@@ -113,23 +123,27 @@ class Table:
             separator, sample = declared[1], sample[declared.end() :]
         else:
             separator = detect_separator(sample, prefer="\t" if self.extension == "tsv" else ",")
-        records = (record for record in csv.reader(io.StringIO(sample, newline=""), delimiter=separator) if record)
         try:
-            return separator, _column_names(next(records, []))
+            found = records(io.StringIO(sample, newline=""), separator)
+            header, problem = next(((cells, problem) for cells, problem in found if cells or problem), ([], ""))
         except csv.Error as error:
             raise WorkbenchError(f"“{self.label}” cannot be read: {error}. Save it as CSV again.") from error
+        if problem:
+            raise WorkbenchError(f"In the first row of “{self.label}”, the column names, {problem}")
+        while header and not header[-1].strip():  # empty columns at the end
+            header = header[:-1]
+        return separator, unique_names(header)
 
-    def _records(self) -> Iterator[tuple[int, list[str]]]:
-        """Row number and cells of every record, the header too; a blank line is an empty list."""
-        csv.field_size_limit(MAX_CELL_CHARACTERS)
+    def _records(self) -> Iterator[tuple[int, list[str], str]]:
+        """Row number, cells and problem of every record, the header too; a blank line has neither."""
         separator = self._head[0]
         number = 0
         with self._text() as text:
             try:
-                for number, record in enumerate(csv.reader(text, delimiter=separator), start=1):
+                for number, (record, problem) in enumerate(records(text, separator), start=1):
                     if number == 1 and re.fullmatch("sep=.?", separator.join(record)):
                         continue
-                    yield number, record
+                    yield number, record, problem
             except csv.Error as error:
                 raise WorkbenchError(
                     f"Row {number + 1} of “{self.label}” cannot be read: {error}. "
@@ -137,23 +151,39 @@ class Table:
                 ) from error
 
     def _delimited_rows(self) -> Iterator[Row]:
-        columns = self.columns
+        columns, width = self.columns, len(self.columns)
+        lists = self._lists_in_cells()
         header_seen = False
-        for number, record in self._records():
-            if not record:
+        for number, record, problem in self._records():
+            if not record and not problem:
                 continue
             if not header_seen:
                 header_seen = True
                 continue
-            if any(cell.strip() for cell in record[len(columns) :]):
+            if problem:
+                yield Row(number, problem=problem)
+            elif len(record) == width:
+                yield Row(number, _cells(columns, record, lists))
+            elif any(cell.strip() for cell in record[width:]):
                 yield Row(
                     number,
-                    problem=f"there are {len(record)} cells and the table has {len(columns)} columns. "
+                    problem=f"there are {len(record)} cells and the table has {width} columns. "
                     "Put quotes around a text that holds the separator.",
                 )
             else:
-                record = record[: len(columns)] + [""] * (len(columns) - len(record))
-                yield Row(number, dict(zip(columns, record, strict=True)))
+                yield Row(number, _cells(columns, record[:width] + [""] * (width - len(record)), lists))
+
+    def _lists_in_cells(self) -> frozenset[str]:
+        """The columns whose filled cells in the first rows are all lists, as a program writes them into a CSV."""
+        found: dict[str, bool] = {}
+        filled = (record for _, record, _ in self._records() if record)
+        # What cannot be read is told when the rows are read.
+        with suppress(WorkbenchError), closing(filled):
+            for record in itertools.islice(filled, 1, SAMPLE_ROWS):
+                for name, cell in zip(self.columns, record, strict=False):
+                    if cell.strip():
+                        found[name] = found.get(name, True) and list_in_cell(cell) is not None
+        return frozenset(name for name, all_lists in found.items() if all_lists)
 
     # JSON lines
 
@@ -211,11 +241,72 @@ class Table:
         with self._parquet() as table:
             try:
                 for batch in table.iter_batches(batch_size=PARQUET_ROWS_AT_ONCE, use_threads=False):
-                    for cells in batch.to_pylist():
+                    for cells in batch.rename_columns(self.columns).to_pylist():
                         number += 1
                         yield Row(number, cells)
             except (pyarrow.ArrowException, OSError, ValueError) as error:
                 raise WorkbenchError(f"“{self.label}” is damaged after row {number}. Save or copy it again.") from error
+
+    # What datasets.save_to_disk writes
+
+    def _saved_rows(self) -> Iterator[Row]:
+        import pyarrow
+
+        number = 0
+        with saved_batches(self.files, self.name) as (_, batches):
+            try:
+                for batch in batches:
+                    for start in range(0, batch.num_rows, PARQUET_ROWS_AT_ONCE):
+                        for cells in batch.slice(start, PARQUET_ROWS_AT_ONCE).to_pylist():
+                            number += 1
+                            yield Row(number, cells)
+            except (pyarrow.ArrowException, OSError, ValueError) as error:
+                raise WorkbenchError(f"“{self.label}” is damaged after row {number}. Save or copy it again.") from error
+
+
+@contextmanager
+def saved_batches(files: Files, name: str) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """The schema and the record batches of an Arrow file, mapped into memory: a batch may hold a thousand pictures."""
+    import pyarrow
+
+    with ExitStack() as stack:
+        file = stack.enter_context(files.open(name))
+        path = getattr(file, "name", None)
+        if not isinstance(path, str):  # a member of a ZIP
+            copy = stack.enter_context(tempfile.NamedTemporaryFile())
+            shutil.copyfileobj(file, copy, 1 << 20)
+            copy.flush()
+            path = copy.name
+        try:
+            mapped = stack.enter_context(pyarrow.memory_map(path))
+            reader = pyarrow.ipc.open_stream(mapped)
+            schema = reader.schema
+        except (pyarrow.ArrowException, OSError, ValueError) as error:
+            raise WorkbenchError(f"“{name}” is no Arrow table, or only part of one. Save or copy it again.") from error
+        yield schema, iter(reader)
+
+
+def list_in_cell(cell: str) -> list[Any] | None:
+    """The list that a cell of a CSV holds, as JSON or as Python and pandas write one; None if it holds none."""
+    plain = cell.strip()
+    if not (plain.startswith("[") and plain.endswith("]")):
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(plain)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            continue
+        if isinstance(value, list) and all(isinstance(inner, (str, int, float, type(None))) for inner in value):
+            return value
+    return None
+
+
+def _cells(columns: list[str], record: list[str], lists: frozenset[str]) -> dict[str, Any]:
+    cells: dict[str, Any] = dict(zip(columns, record, strict=True))
+    for name in lists:
+        inner = list_in_cell(cells[name])
+        cells[name] = cells[name] if inner is None else inner
+    return cells
 
 
 def detect_encoding(file: BinaryIO) -> str:
@@ -254,12 +345,11 @@ def detect_separator(sample: str, prefer: str = ",") -> str:
 
     sample: the beginning of a table, its last record possibly cut off.
     """
-    csv.field_size_limit(MAX_CELL_CHARACTERS)
     best, best_fit = prefer, (0.0, 0)
     for separator in (prefer, *(other for other in SEPARATORS if other != prefer)):
         try:
-            reader = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
-            lengths = [len(record) for record, _ in zip(reader, range(SAMPLE_ROWS), strict=False) if record]
+            found = itertools.islice(records(io.StringIO(sample, newline=""), separator), SAMPLE_ROWS)
+            lengths = [len(record) for record, _ in found if record]
         except csv.Error:
             continue
         if len(lengths) > 2:
@@ -274,10 +364,8 @@ def detect_separator(sample: str, prefer: str = ",") -> str:
     return best
 
 
-def _column_names(header: list[str]) -> list[str]:
-    """Names made unique; an empty one becomes “column N”. Empty columns at the end are dropped."""
-    while header and not header[-1].strip():
-        header = header[:-1]
+def unique_names(header: list[str]) -> list[str]:
+    """Names made unique; an empty one becomes “column N”."""
     names: list[str] = []
     for number, cell in enumerate(header, start=1):
         name = base = cell.strip() or f"column {number}"
