@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.collection.uploads import json_lines, text_table, zip_of
-from workbench.collection import tables
+from workbench.collection import delimited, tables
 from workbench.collection.archive import FolderFiles, ZipFiles
 from workbench.collection.tables import Table, detect_encoding, detect_separator
 from workbench.errors import WorkbenchError
@@ -66,12 +66,42 @@ def test_a_row_with_too_many_cells_is_a_problem_and_a_short_one_is_filled(tmp_pa
     assert not rows[2].problem
 
 
-def test_a_quote_that_is_never_closed_is_told_by_its_row(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "MAX_CELL_CHARACTERS", 1000)
+def test_a_quote_that_is_never_closed_costs_its_own_row_alone(tmp_path, monkeypatch):
     path = tmp_path / "a.csv"
-    path.write_text('q,d\na,b\n"never closed,c\n' + "x,y\n" * 1000)
-    with pytest.raises(WorkbenchError, match=r"Row 3 of “a.csv” cannot be read.*never closed"):
+    path.write_text('q,d\na,b\n"never closed,c\n' + "x,y\n" * 3000)
+    for limit in (delimited.MAX_CELL_CHARACTERS, 1000):
+        monkeypatch.setattr(delimited, "MAX_CELL_CHARACTERS", limit)
+        rows = list(table_at(path).rows())
+        assert [row.number for row in rows] == list(range(2, 3004))
+        assert [row.number for row in rows if row.problem] == [3]
+        assert rows[1].problem.startswith("a quote is opened and not closed as it should be.")
+        assert table_at(path).count_rows() == 3002
+
+
+def test_a_quote_that_closes_at_another_rows_quote_swallows_nothing(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('q,d\n"a,"b"\n"c","d\n"e","f"\n"g", "two\nlines"\n"i" and j,k\n')
+    told = [(row.number, "problem" if row.problem else list(row.cells.values())) for row in table_at(path).rows()]
+    assert told[0] == (2, ['a,b"', ""])
+    assert told[1:3] == [(3, "problem"), (4, ["e", "f"])]
+    assert told[3:] == [(5, ["g", "two\nlines"]), (6, ["i and j", "k"])]
+
+
+def test_stray_quotes_without_number_end_the_reading_in_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(delimited, "LONG_LINES", 3)
+    path = tmp_path / "a.csv"
+    path.write_text("q,d\n" + ('"open,c\n' + "x,y\n" * 5 + 'a"b",\n') * 1)
+    assert [row.number for row in table_at(path).rows() if row.problem] == [2]
+    monkeypatch.setattr(delimited, "MOST_LONG", 0)
+    with pytest.raises(WorkbenchError, match=r"Row 2 of “a.csv” cannot be read: .*never closed"):
         list(table_at(path).rows())
+
+
+def test_a_name_of_a_column_with_an_open_quote_is_told(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('"q,d\na,b\nc,d\n')
+    with pytest.raises(WorkbenchError, match=r"In the first row of “a.csv”, the column names, a quote is opened"):
+        _ = table_at(path).columns
 
 
 def test_a_bad_byte_late_in_a_large_file_is_told_with_the_remedy(tmp_path, monkeypatch):
