@@ -16,6 +16,7 @@ from tests.conftest import wav_bytes
 from workbench.collection.hub import HubFiles, HubSet, open_dataset, preview_dataset
 from workbench.collection.import_job import run_import
 from workbench.collection.importing import import_collection
+from workbench.collection.pushing import push_collection
 from workbench.collection.store import Item, open_collection
 from workbench.errors import WorkbenchError
 from workbench.job_folder import create_job_folder
@@ -197,6 +198,22 @@ def test_offline_mode_is_told(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(WorkbenchError, match="HF_HUB_OFFLINE"):
         preview_dataset(REPO)
+
+
+def test_what_was_pushed_comes_back_as_the_same_collection(
+    workspace: Workspace, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_collection(workspace, "photos", open_dataset(HubSet(REPO, rows=20)))
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    push_collection(workspace, "photos", "maria/pushed")
+    preview = preview_dataset("maria/pushed")
+    assert "as BEIR and MTEB keep one" in preview.layout and preview.columns == []
+    import_collection(workspace, "back", open_dataset(HubSet("maria/pushed")))
+    before, after = open_collection(workspace, "photos"), open_collection(workspace, "back")
+    assert after.fingerprint == before.fingerprint
+    assert after.card.labels == {"query": "caption", "document": "photo"}
+    corpus = preview_dataset("maria/pushed", "corpus")
+    assert [column.name for column in corpus.columns] == ["id", "modality", "image"]
 
 
 def test_a_job_imports_a_data_set_and_adds_another_split_to_it(workspace: Workspace, hub: Hub) -> None:

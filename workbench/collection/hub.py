@@ -14,8 +14,10 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from workbench.collection.archive import check_file_size, safe_name
+from workbench.collection.columns import split_of_word
 from workbench.collection.hub_words import check_repo_id, hub_in_words
 from workbench.collection.reading import Preview, preview_source
+from workbench.collection.retrieval import SIDES, Retrieval
 from workbench.collection.source import Source
 from workbench.collection.tables import SAMPLE_ROWS, Row, Table
 from workbench.errors import WorkbenchError
@@ -23,6 +25,8 @@ from workbench.errors import WorkbenchError
 PREVIEW_ROWS = SAMPLE_ROWS
 BATCH_ROWS = 32
 EVERY_ROW = 1 << 60
+# The configurations of MTEB's layout that hold its judgements.
+JUDGING = ("default", "qrels")
 KINDS = {"Image": "image", "Audio": "audio", "Video": "video"}
 
 
@@ -48,14 +52,17 @@ def preview_dataset(repo: str, config: str = "", split: str = "", rows: int = PR
     row_count is that of the whole split, None where the Hub does not tell. Raises WorkbenchError as `open_dataset`.
     """
     source = open_dataset(HubSet(check_repo_id(repo), config, split, min(max(rows, 1), SAMPLE_ROWS)))
-    return replace(preview_source(source), row_count=source.table.total)
+    preview = preview_source(source)
+    return replace(preview, row_count=source.table.total) if isinstance(source, HubSource) else preview
 
 
-def open_dataset(wanted: HubSet) -> HubSource:
+def open_dataset(wanted: HubSet) -> HubSource | Retrieval:
     """Open a data set for reading row by row.
 
-    Without a configuration the only one is taken, without a split the only one or `train`. Raises WorkbenchError if
-    there is no network, no such data set, configuration or split (naming those that are), or it may not be read.
+    Without a configuration the only one is taken, or all of MTEB's layout (corpus, queries and judgements by id, of
+    which `rows` then limits the last); without a split the only one or `train`, in MTEB's layout every one of the
+    judgements. Raises WorkbenchError if there is no network, no such data set, configuration or split (naming those
+    that are), or it may not be read.
     """
     from huggingface_hub import HfApi
 
@@ -64,22 +71,36 @@ def open_dataset(wanted: HubSet) -> HubSource:
     with _in_words(repo):
         # One quick question first: the streaming client asks for half a minute before it gives a missing network up.
         info = api.dataset_info(repo)
-        builder = _builder(repo, wanted.config, str(info.sha))
-        splits = builder.as_streaming_dataset()
-    name = wanted.split or (next(iter(splits)) if len(splits) == 1 else "train")
-    if name not in splits:
-        raise WorkbenchError(
-            f"“{repo}” has no split “{name}”. Choose one of: {', '.join(splits)}."
-            if wanted.split
-            else f"“{repo}” has several splits. Choose one of: {', '.join(splits)}."
-        )
-    features = dict(splits[name].features or {})
-    # Without features a row comes as it lies there: no media decoded, and none encoded anew. `take` copies the info.
-    rows = splits[name].take(wanted.rows or EVERY_ROW)
-    rows.info.features = None
-    label = repo.partition("/")[2] + (f" ({name})" if len(splits) > 1 else "")
-    files = HubFiles(repo, str(info.sha), [sibling.rfilename for sibling in info.siblings or []], api.endpoint)
-    return HubSource(label, files, [HubTable(files, label, rows, features, _total(builder, name), wanted.rows)])
+        files = HubFiles(repo, str(info.sha), [sibling.rfilename for sibling in info.siblings or []], api.endpoint)
+        configs = [] if wanted.config else _config_names(files)
+        judging = next((name for name in JUDGING if name in configs), "")
+        if judging and set(SIDES) <= set(configs):
+            return _open_retrieval(files, judging, wanted)
+        tables = _tables(files, wanted.config, wanted.rows)
+    table = _chosen(tables, wanted, "train")[0]
+    table.label = repo.partition("/")[2] + (f" ({table.split})" if len(tables) > 1 else "")
+    return HubSource(table.label, files, [table])
+
+
+def _open_retrieval(files: HubFiles, judging: str, wanted: HubSet) -> Retrieval:
+    """A data set in MTEB's layout. judging: the configuration that holds the judgements."""
+    sides: dict[str, list[Table]] = {side: [*_tables(files, side, 0).values()] for side in SIDES}
+    chosen = _chosen(_tables(files, judging, wanted.rows), wanted, "")
+    splits = {table.name: split_of_word(table.split) or "" for table in chosen}
+    given = splits if "eval" in splits.values() and len(splits) > 1 else {}
+    return Retrieval(files.repo, files, sides["queries"], sides["corpus"], [*chosen], given)
+
+
+def _chosen(tables: dict[str, HubTable], wanted: HubSet, usual: str) -> list[HubTable]:
+    """The table of the split that is wanted, else the only or the usual one; all of them where none is usual."""
+    if wanted.split in tables:
+        return [tables[wanted.split]]
+    if not wanted.split and (len(tables) == 1 or not usual):
+        return list(tables.values())
+    if not wanted.split and usual in tables:
+        return [tables[usual]]
+    lack = f"no split “{wanted.split}”" if wanted.split else "several splits"
+    raise WorkbenchError(f"“{wanted.repo}” has {lack}. Choose one of: {', '.join(tables)}.")
 
 
 class HubSource(Source):
@@ -107,12 +128,15 @@ class HubTable(Table):
     nobody says.
     """
 
-    def __init__(
-        self, files: HubFiles, label: str, dataset: Any, features: dict[str, Any], total: int | None, limit: int
-    ) -> None:
-        super().__init__(files, "")
-        self.label, self.extension = label, "hub"
+    def __init__(self, files: HubFiles, config: str, dataset: Any, total: int | None, limit: int) -> None:
+        self.split = str(dataset.split)
+        super().__init__(files, f"{config}/{self.split}")
+        self.extension = "hub"
         self.repo, self.total = files.repo, total
+        features = dict(dataset.features or {})
+        # Without features a row comes as it lies there: no media decoded, none encoded anew. `take` copies the info.
+        dataset = dataset.take(limit or EVERY_ROW)
+        dataset.info.features = None
         self.declared = {name: kind for name, feature in features.items() if (kind := _declared_kind(feature))}
         self._labels = {name: feature.names for name, feature in features.items() if getattr(feature, "names", None)}
         self._names = list(features)
@@ -149,7 +173,8 @@ class HubFiles:
     missing_advice = "is not in the data set. Choose another column, or leave such rows out."
 
     def __init__(self, repo: str, commit: str, names: list[str], endpoint: str) -> None:
-        self.repo, self._root, self._names, self._endpoint = repo, f"datasets/{repo}@{commit}", set(names), endpoint
+        self.repo, self.commit, self._names, self._endpoint = repo, commit, set(names), endpoint
+        self._root = f"datasets/{repo}@{commit}"
 
     def names(self) -> list[str]:
         return sorted(self._names)
@@ -189,23 +214,32 @@ class HubFiles:
         return HfFileSystem(endpoint=self._endpoint, block_size=1 << 20)
 
 
-def _builder(repo: str, config: str, commit: str) -> Any:
-    from datasets import get_dataset_config_names, load_dataset_builder
+def _config_names(files: HubFiles) -> list[str]:
+    from datasets import get_dataset_config_names
+
+    return [str(name) for name in get_dataset_config_names(files.repo, revision=files.commit)]
+
+
+def _tables(files: HubFiles, config: str, limit: int) -> dict[str, HubTable]:
+    """The splits of a configuration ("": the only one) by name, each to be read to at most `limit` rows (0: all)."""
+    from datasets import load_dataset_builder
 
     try:
-        builder = load_dataset_builder(repo, config or None, revision=commit)
+        builder = load_dataset_builder(files.repo, config or None, revision=files.commit)
     except ValueError as error:
         if "Config name is missing" not in str(error) and "BuilderConfig" not in str(error):
             raise
-        names = ", ".join(get_dataset_config_names(repo, revision=commit))
         lack = f"no configuration “{config}”" if config else "several configurations"
-        raise WorkbenchError(f"“{repo}” has {lack}. Choose one of: {names}.") from error
+        names = ", ".join(_config_names(files))
+        raise WorkbenchError(f"“{files.repo}” has {lack}. Choose one of: {names}.") from error
     if hasattr(builder.config, "batch_size"):
         # Else a batch is a whole row group, however large its media.
         builder.config.batch_size = BATCH_ROWS
     if hasattr(builder.config, "decode_num_threads"):
         builder.config.decode_num_threads = 0
-    return builder
+    splits = builder.as_streaming_dataset()
+    name = builder.config.name
+    return {split: HubTable(files, name, rows, _total(builder, split), limit) for split, rows in splits.items()}
 
 
 def _total(builder: Any, split: str) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from workbench.collection.adding import add_to_collection, added_before
 from workbench.collection.demo import SCENES, make_demo
 from workbench.collection.hub import HubSet, open_dataset
 from workbench.collection.importing import import_collection, import_documents
-from workbench.collection.options import ImportOptions
 from workbench.collection.options import ImportOptions
 from workbench.collection.store import Collection
 from workbench.collection.summary import import_summary
@@ -40,7 +38,6 @@ def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
         return make_demo(workspace, spec["name"], int(spec.get("scenes") or SCENES), progress=job.progress)
     options = asdict(ImportOptions.of(spec))
     source = open_dataset(HubSet.of_spec(spec["hub"])) if spec.get("hub") else Path(spec["source"])
-    options = {option.name: spec.get(option.name) for option in fields(ImportOptions)}
     if spec.get("add"):
         return add_to_collection(
             workspace,
