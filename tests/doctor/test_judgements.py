@@ -39,6 +39,19 @@ def test_what_a_person_reviewed_counts_more_than_what_was_uploaded(workspace: Wo
     assert meta == '{"when": 1}'
 
 
+def test_a_reviewed_copy_overrules_all_that_was_said_of_the_other(workspace: Workspace) -> None:
+    queries, corpus, judgements = text_pairs(60)
+    queries["copy"] = queries["q5"].upper()
+    judgements += [judgement("copy", "d5", 1.0, source="reviewed"), judgement("q5", "d5", 0.0, source="feedback")]
+    make(workspace, queries, corpus, judgements)
+    check_collection(workspace, "made")
+    assert fix(workspace, "made", "contradiction") == "Dropped 1 judgement that contradicted another."
+    assert {row for row in judgements_of(workspace) if row[1] == "d5"} == {
+        ("q5", "d5", 1.0, "upload"),
+        ("copy", "d5", 1.0, "reviewed"),
+    }
+
+
 def test_the_answer_of_an_equal_query_marked_as_wrong_is_a_false_negative(workspace: Workspace) -> None:
     """Two rows of one question with an answer each, and each with the other's answer as its negative."""
     queries, corpus, judgements = text_pairs(60)

@@ -7,7 +7,6 @@ been mended by hand, is passed over. So a fix that is asked for twice does its w
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -20,7 +19,7 @@ from workbench.doctor.balance import find_direction
 from workbench.doctor.check import Check, read_check
 from workbench.doctor.examined import Examined
 from workbench.doctor.findings import KINDS, Finding, counted
-from workbench.doctor.judgements import find_contradictions, overruled_rows, trust_of
+from workbench.doctor.judgements import contradicting_rows, overruled_rows
 from workbench.doctor.mended import note_mended
 from workbench.doctor.personal import mask_personal
 from workbench.doctor.texts import NOUNS
@@ -110,20 +109,8 @@ def _unjudge(edit: Edit, finding: Finding) -> str:
 def _settle(edit: Edit, finding: Finding) -> str:
     """Of judgements that contradict each other those stay that count more."""
     stored = {(query, document) for query, document in finding.groups}
-    still = {
-        (query, document)
-        for found in find_contradictions(Examined(edit.collection))
-        for query, document in found.groups
-    }
     table = _Table(edit)
-    by_pair: dict[Pair, list[int]] = defaultdict(list)
-    for row in table.of_pairs(stored & still):
-        by_pair[table.pair(row)].append(row)
-    gone: list[int] = []
-    for rows in by_pair.values():
-        best = max(rows, key=lambda row: trust_of(table.sources[row], table.scores[row]))
-        losing = [row for row in rows if (table.scores[row] > 0) != (table.scores[best] > 0)]
-        gone += losing or rows  # without a rival under the same ids, the rival is a copy that stays
+    gone = [row for row in contradicting_rows(Examined(edit.collection)) if table.pair(row) in stored]
     _forget(edit, gone, table)
     return f"Dropped {counted(len(gone), 'judgement')} that contradicted another" if gone else ""
 

@@ -39,7 +39,7 @@ def find_contradictions(examined: Examined) -> Iterator[Finding]:
 
     Where the query that says no has a right answer of its own it is a false negative: see `find_false_negatives`.
     """
-    pairs, _ = _among_equal_texts(examined)
+    pairs = _pairs(examined, contradicting_rows(examined))
     if pairs:
         queries = len({query for query, _ in pairs})
         share = len(pairs) / max(1, len(examined.judged))
@@ -61,10 +61,11 @@ def find_false_negatives(examined: Examined) -> Iterator[Finding]:
 
     Also documents marked as wrong that are copies, or nearly, of a right answer.
     """
-    contradicting, wrong = _among_equal_texts(examined)
+    contradicting, wrong = (_pairs(examined, rows) for rows in _among_equal_texts(examined))
     classes = [text_classes(examined, side) for side in SIDES]
     near = _negatives_that_go(examined, _conflicts(examined, *classes))
-    pairs = list(dict.fromkeys([*wrong, *(pair for pair in near if pair not in set(contradicting))]))
+    known = set(contradicting)
+    pairs = list(dict.fromkeys([*wrong, *(pair for pair in near if pair not in known)]))
     if pairs:
         yield _wrong_negatives(pairs, "they answer the same question under another id, or are copies of an answer")
 
@@ -76,7 +77,8 @@ def wrong_negatives_among(examined: Examined, side: str, groups: Groups, how: st
     copies of a right picture”. What is known from the texts alone is left out.
     """
     classes = {one: text_classes(examined, one) for one in SIDES}
-    known = {*_negatives_that_go(examined, _conflicts(examined, *classes.values())), *_among_equal_texts(examined)[0]}
+    known = set(_negatives_that_go(examined, _conflicts(examined, *classes.values())))
+    known.update(_pairs(examined, contradicting_rows(examined)))
     classes[side] = joined(examined, side, classes[side], groups)
     found = _negatives_that_go(examined, _conflicts(examined, *classes.values()))
     pairs = [pair for pair in dict.fromkeys(found) if pair not in known]
@@ -138,10 +140,15 @@ def _conflicts(examined: Examined, query_classes: np.ndarray, document_classes: 
     return found
 
 
-def _among_equal_texts(examined: Examined) -> tuple[list[Pair], list[Pair]]:
-    """The pairs that should go among equal texts: contradictions, and false negatives."""
+def contradicting_rows(examined: Examined) -> list[int]:
+    """The judgement rows that contradict another of equal texts which counts more, and should go."""
+    return _among_equal_texts(examined)[0]
 
-    def make() -> tuple[list[Pair], list[Pair]]:
+
+def _among_equal_texts(examined: Examined) -> tuple[list[int], list[int]]:
+    """The judgement rows that should go among equal texts: contradictions, and false negatives."""
+
+    def make() -> tuple[list[int], list[int]]:
         classes = [text_classes(examined, side, near=False) for side in SIDES]
         conflicts = _conflicts(examined, *classes)
         judged = examined.judged
@@ -149,28 +156,30 @@ def _among_equal_texts(examined: Examined) -> tuple[list[Pair], list[Pair]]:
         answers: dict[int, set[int]] = defaultdict(set)
         for row in np.flatnonzero(np.isin(judged.queries, list(asked)) & (judged.scores > 0)).tolist():
             answers[int(judged.queries[row])].add(int(classes[1][judged.documents[row]]))
-        contradicting: list[Pair] = []
-        wrong: list[Pair] = []
+        contradicting: list[int] = []
+        wrong: list[int] = []
         for conflict in conflicts:
             others = {int(judged.queries[row]) for row in conflict.stay}
             for row in conflict.go:
                 query = int(judged.queries[row])
                 has_other_answer = bool(answers[query] - {int(classes[1][judged.documents[row]])})
                 is_false_negative = conflict.relevant and query not in others and has_other_answer
-                (wrong if is_false_negative else contradicting).append(_pair(examined, row))
-        return list(dict.fromkeys(contradicting)), list(dict.fromkeys(wrong))
+                (wrong if is_false_negative else contradicting).append(row)
+        return contradicting, wrong
 
-    found: tuple[list[Pair], list[Pair]] = examined.kept(("judgements", "equal"), make)
+    found: tuple[list[int], list[int]] = examined.kept(("judgements", "equal"), make)
     return found
 
 
 def _negatives_that_go(examined: Examined, conflicts: list[Conflict]) -> list[Pair]:
-    return [_pair(examined, row) for conflict in conflicts if conflict.relevant for row in conflict.go]
+    return _pairs(examined, [row for conflict in conflicts if conflict.relevant for row in conflict.go])
 
 
-def _pair(examined: Examined, row: int) -> Pair:
+def _pairs(examined: Examined, rows: list[int]) -> list[Pair]:
+    """The (query id, document id) of judgement rows, each once."""
     judged = examined.judged
-    return str(examined.query_ids[judged.queries[row]]), str(examined.document_ids[judged.documents[row]])
+    queries, documents = examined.query_ids[judged.queries[rows]], examined.document_ids[judged.documents[rows]]
+    return list(dict.fromkeys(zip(map(str, queries), map(str, documents), strict=True)))
 
 
 def _wrong_negatives(pairs: list[Pair], how: str) -> Finding:
