@@ -115,7 +115,7 @@ class Feedback:
         gr.Info(feedback_views.noted(verdict, name), duration=4)
         return {
             self.marks: {"asked": key, "verdicts": self.pressed(asked.query, name, asked.collection)},
-            **({} if name == chosen else self.offer(asked.collection)),
+            **self.offer(asked.collection),
         }
 
     def _document(self, asked: Asked, hit: Hit) -> Item:
