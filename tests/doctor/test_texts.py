@@ -106,3 +106,12 @@ def test_personal_data_is_counted_by_kind_and_never_shown(workspace: Workspace) 
     assert second.sentence == "1 document holds personal data: 1 phone number."
     shown = str([first.as_json(), second.as_json(), in_words(collection, first), in_words(collection, second)])
     assert not any(secret in shown for secret in ("jane", "john", "acme", "1234567"))
+
+
+def test_personal_data_in_metadata_is_told_by_its_column(workspace: Workspace) -> None:
+    queries, corpus, judgements = text_pairs(60)
+    meta = {"author": "jane.doe@acme.com", "id": 4539578763621486, "year": 2023}
+    items: dict[str, str | Item] = {**corpus, "d6": Item(text=corpus["d6"], meta=meta)}
+    (finding,) = found(make(workspace, queries, items, judgements))
+    assert finding.sentence == "The metadata of 1 document (“author”) holds personal data: 1 e-mail address."
+    assert not finding.fixable and "jane" not in str(finding.as_json())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from workbench.evaluation.vectors import EmbedderLike
 
 Progress = Callable[[int, int, str], None]
+ROWS_AT_ONCE = 10_000
 THUMBNAILS_AT_ONCE = 64
 MEDIA_AT_ONCE = 8
 
@@ -79,6 +81,14 @@ class Examined:
             ]
             self._texts[side, mixed] = [one for one, _ in found], [text for _, text in found]
         return self._texts[side, mixed]
+
+    def metadata(self, side: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The id and the metadata of each item that has any."""
+        table = self.collection.side(side).select_columns(["id", "meta"]).with_format(None)
+        for batch in table.iter(batch_size=ROWS_AT_ONCE):
+            for identifier, meta in zip(batch["id"], batch["meta"], strict=True):
+                if meta:
+                    yield identifier, json.loads(meta)
 
     def thumbnails(self, side: str, modality: str) -> Iterator[tuple[str, Image.Image]]:
         """The id and the thumbnail (RGB, at most 320 pixels wide and high) of each item that has this medium.

@@ -105,29 +105,55 @@ def _partners(examined: Examined, side: str, groups: list[list[str]]) -> list[li
 
 
 def find_personal_data(examined: Examined) -> Iterator[Finding]:
-    """E-mail addresses, phone numbers, card and account numbers in texts. The finding shows them masked only."""
+    """E-mail addresses, phone numbers, card and account numbers in texts and metadata. They are shown masked only."""
     for side in SIDES:
-        offenders, counts, seen = [], Counter[str](), []
+        seen = _Personal()
         for identifier, text in zip(*examined.texts(side, mixed=True), strict=True):
-            found = find_personal(text)
-            if found:
-                offenders.append([identifier])
-                counts.update(one.kind for one in found)
-                seen += [{"id": identifier, "kind": WORDS[one.kind][0], "masked": one.masked} for one in found]
-        if offenders:
-            what = _listed([counted(number, *WORDS[kind]) for kind, number in counts.most_common()])
-            where = counted(len(offenders), *NOUNS[side])
-            holds = "holds" if len(offenders) == 1 else "hold"
-            yield Finding(
-                "personal-data",
-                "note",
-                f"{where} {holds} personal data: {what}.",
-                side=side,
-                groups=offenders,
-                fix="Mask them",
-                advice="Masking replaces each with dots. Do it before the collection is pushed or shared.",
-                detail={"kinds": dict(counts), "seen": seen[:MASKED_SHOWN], "how": "mask"},
-            )
+            seen.look(identifier, text)
+        if seen.ids:
+            where = f"{counted(len(seen.ids), *NOUNS[side])} {'holds' if len(seen.ids) == 1 else 'hold'}"
+            yield seen.finding(side, where, "Masking replaces each with dots. Do it before the collection is shared.")
+        about, columns = _Personal(), set()
+        for identifier, meta in examined.metadata(side):
+            found = [key for key, value in meta.items() if isinstance(value, str) and about.look(identifier, value)]
+            columns.update(found)
+        if about.ids:
+            names = _listed(f"“{name}”" for name in sorted(columns))
+            where = f"The metadata of {counted(len(about.ids), *NOUNS[side])} ({names}) holds"
+            advice = "Metadata is kept for filters, and pushed with the rest. Import again without these columns."
+            yield about.finding(side, where, advice, fixable=False)
+
+
+class _Personal:
+    """What is personal in some texts of a side: the ids it is in, how much of each kind, and examples, masked."""
+
+    def __init__(self) -> None:
+        self.ids: dict[str, None] = {}
+        self.counts: Counter[str] = Counter()
+        self.shown: list[dict[str, str]] = []
+
+    def look(self, identifier: str, text: str) -> bool:
+        """Note what is personal in one text; whether anything is."""
+        found = find_personal(text)
+        if found:
+            self.ids[identifier] = None
+            self.counts.update(one.kind for one in found)
+            room = MASKED_SHOWN - len(self.shown)
+            self.shown += [{"id": identifier, "kind": WORDS[one.kind][0], "masked": one.masked} for one in found[:room]]
+        return bool(found)
+
+    def finding(self, side: str, where: str, advice: str, fixable: bool = True) -> Finding:
+        what = _listed(counted(number, *WORDS[kind]) for kind, number in self.counts.most_common())
+        return Finding(
+            "personal-data",
+            "note",
+            f"{where} personal data: {what}.",
+            side=side,
+            groups=[[identifier] for identifier in self.ids],
+            fix="Mask them" if fixable else "",
+            advice=advice,
+            detail={"kinds": dict(self.counts), "seen": self.shown, "how": "mask" if fixable else ""},
+        )
 
 
 def find_lengths(examined: Examined) -> Iterator[Finding]:
