@@ -7,8 +7,8 @@ The same model (`starter`), the same pairs, the same settings: the first 100 ran
 negatives a query. Ours is the whole work of the job but for loading the model: reading the collection, encoding with
 no cache, the search, and writing the judgements as a change that can be undone; theirs ends with a data set in memory.
 Both run on one thread and are timed in CPU seconds, so that other work on the machine counts little; one of each in
-turn, and the least of each counts. The negatives must be the same, or no ratio is printed: a document may stand for another
-only where both are equally similar to 1e-6, which is what rounding leaves undecided.
+turn, and the least of each counts. The negatives must be the same, or no ratio is printed: a document may stand for
+another only where both are equally similar to 1e-6, which is what rounding leaves undecided.
 
 `--large` times the search alone on random vectors, each query near a document of its own, and measures the memory that
 comes on top of the vectors.
@@ -163,6 +163,8 @@ def compare(pairs_wanted: int, rounds: int) -> None:
 
 
 def large(queries: int, documents: int, dimension: int) -> None:
+    import psutil
+
     from workbench.enrich.hard_negatives import Known, MiningSettings, hard_negatives
 
     generator = np.random.default_rng(0)
@@ -176,7 +178,7 @@ def large(queries: int, documents: int, dimension: int) -> None:
     query_vectors = unit(queries)
     query_vectors += 0.5 * document_vectors[own]
     query_vectors /= np.linalg.norm(query_vectors, axis=1, keepdims=True)
-    before = peak_mebibytes()
+    before = psutil.Process().memory_info().rss / (1 << 20)
     right = Known(np.arange(queries), own)
     started, cpu = time.perf_counter(), time.process_time()
     settings = MiningSettings(per_query=PER_QUERY, last_rank=LAST_RANK, margin=MARGIN)

@@ -17,6 +17,9 @@ from workbench.enrich.mining import drop_mined, mine, mine_collection, mining_sp
 from workbench.errors import WorkbenchError
 from workbench.evaluation.held_out import held_out
 from workbench.job_folder import create_job_folder
+from workbench.settings import TrainSettings
+from workbench.training.kinds import EmbedderRecipe
+from workbench.training.lessons import hard_wrong, lessons
 from workbench.training.pairs import known_wrong, training_pairs, with_negatives
 from workbench.workspace import Workspace, new_folder
 
@@ -206,9 +209,29 @@ def test_the_job_mines_with_the_starter_and_drops_again(workspace: Workspace) ->
     spec = mining_spec(workspace, collection="words", model="starter", per_query=2, margin=None)
     result = run_mining(workspace, create_job_folder(workspace.job("mine-1"), "mine", spec, {}))
     assert result["mined"] > 0 and result["model"] == "starter" and result["unread"] == []
+    check_that_runs_learn_from_it(workspace, open_collection(workspace, "words"))
     spec = mining_spec(workspace, collection="words", drop=True)
     dropped = run_mining(workspace, create_job_folder(workspace.job("mine-2"), "mine", spec, {}))
     assert dropped == {"collection": "words", "dropped": result["mined"]}
+
+
+def check_that_runs_learn_from_it(workspace: Workspace, collection: Collection) -> None:
+    wrong = known_wrong(collection, mined=True)
+    settings = TrainSettings(epochs=3, negatives_per_query=2)
+    recipe = EmbedderRecipe(workspace, collection, {"model": "starter"}, settings)
+    (dataset,) = recipe.datasets().values()
+    assert dataset.column_names == ["query", "document", "negative"]
+    rows = dataset.with_format(None)
+    shown: dict[int, set[int]] = {}
+    for query, negative in zip(rows["query"][:], rows["negative"][:], strict=True):
+        shown.setdefault(query, set()).add(negative)
+    assert shown == {query: set(told.tolist()) for query, told in wrong.items()}  # two each, in three passes
+
+    learnt = lessons(collection, training_pairs(collection), recipe.start, settings)
+    assert set(hard_wrong(collection, recipe.start)) == set(wrong)
+    hard = np.array([d in wrong[q] for q, d in zip(learnt.queries.tolist(), learnt.documents.tolist(), strict=True)])
+    half = len(hard) // 2
+    assert hard[half:].mean() > 2 * hard[:half].mean()
 
 
 def test_what_cannot_be_mined_is_said_before_the_start(workspace: Workspace) -> None:

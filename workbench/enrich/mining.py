@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from workbench.collection.editing import Edit, edit_collection
+from workbench.collection.review import settle
 from workbench.collection.store import Collection, open_collection
 from workbench.enrich.hard_negatives import Known, Mined, MiningSettings, Progress, hard_negatives, mining_settings
 from workbench.enrich.screening import SCREENED, RerankerLike, Screened, check_reranker, screen
@@ -87,6 +88,7 @@ def mine_collection(
 ) -> dict[str, Any]:
     """Mine a collection and keep what is found, as one change that can be undone; returns what `run_mining` does."""
     settings = settings or MiningSettings()
+    settle(workspace, name)
     collection = open_collection(workspace, name)
     mined, screened = mine(
         collection, embedder, settings, reranker=reranker, cache=vector_cache(workspace), progress=progress

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
+from workbench.collection.review import settle
 from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
 from workbench.evaluation.held_out import HeldOut, held_out
@@ -67,6 +68,7 @@ def evaluate(
     if not references:
         raise WorkbenchError("Choose at least one model to evaluate.")
     kinds = check_precisions(precisions)
+    settle(workspace, collection)
     opened = open_collection(workspace, collection)
     taken = {card.name for card in list_evaluations(workspace)}
     chosen_name = check_name(name, "evaluation") if name else propose_name(collection, taken)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.collection.review import settle
 from workbench.collection.store import open_collection
 from workbench.errors import Stopped, WorkbenchError
 from workbench.evaluation.held_out import nothing_held_out
@@ -48,6 +49,7 @@ def train_spec(
 
     if kind not in KINDS:
         raise WorkbenchError(f"There is no kind of run “{kind}”. Choose {', '.join(KINDS)}.")
+    settle(workspace, collection)
     data = open_collection(workspace, collection)
     about = describe(workspace, model)
     if kind == "embedder" and about["kind"] != "embedder":
