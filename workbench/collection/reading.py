@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from workbench.media_formats import sniff
 COUNTED_BYTES = 16 << 20
 SAMPLES = 4
 SAMPLE_BYTES = 16 << 20
+SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Preview:
     counting would take long. problems: sentences about those rows, and about the table as a whole.
     layout: what the source is, in a sentence, where that is more than one table. Where nothing is to be chosen, as for
     a folder of PDFs, there are no columns and no rows, `layout` says all, and `samples` has some of its documents.
+    items: for each of the first SHOWN_ROWS of `rows`, the media of its cells by column, as far as they can be read.
     """
 
     columns: list[Column]
@@ -38,6 +41,7 @@ class Preview:
     problems: list[str]
     layout: str = ""
     samples: list[Item] = field(default_factory=list)
+    items: list[dict[str, Item]] = field(default_factory=list)
 
     @property
     def roles(self) -> dict[str, str | None]:
@@ -63,16 +67,37 @@ def preview_source(path: Path | Opened) -> Preview:
     kinds = source.kinds(rows)
     split = source.split_column(rows)
     roles = propose_roles({name: kind for name, kind in kinds.items() if name != split})
-    columns = [Column(name, kind, roles.get(name), _samples(source, rows, name, kind)) for name, kind in kinds.items()]
-    shown = [{name: _shown(row.cells.get(name)) for name in kinds} for _, row in rows if not row.problem]
+    good = [(table, row) for table, row in rows if not row.problem]
+    items = [_items(source, table, row, kinds) for table, row in good[:SHOWN_ROWS]]
+    columns = [
+        Column(name, kind, roles.get(name), _samples(source, rows, name, kind, items)) for name, kind in kinds.items()
+    ]
+    shown = [{name: _shown(row.cells.get(name)) for name in kinds} for _, row in good]
     small = sum(source.files.size(table.name) for table in source.tables) <= COUNTED_BYTES
     parquet = all(table.extension == "parquet" for table in source.tables)
     count = source.count_rows() if small or parquet else None
-    return Preview(columns, shown, count, _problems(source, rows, columns), source.sentence)
+    return Preview(columns, shown, count, _problems(source, rows, columns), source.sentence, items=items)
 
 
-def _samples(source: Source, rows: list[tuple[Table, Row]], name: str, kind: str) -> list[Item | str]:
-    samples: dict[str, Item | str] = {}
+def _items(source: Source, table: Table, row: Row, kinds: dict[str, str]) -> dict[str, Item]:
+    """The media of one row by column: the first of each cell."""
+    items = {}
+    for name, kind in kinds.items():
+        for value in cell_values(row.cells.get(name))[:1] if kind in NOUNS else []:
+            with suppress(WorkbenchError):  # told among the problems
+                sample = _sample(source, table, value, kind)
+                if isinstance(sample, Item):
+                    items[name] = sample
+    return items
+
+
+def _samples(
+    source: Source, rows: list[tuple[Table, Row]], name: str, kind: str, items: list[dict[str, Item]]
+) -> list[Item | str]:
+    """A few distinct values of a column; those among `items` are not decoded again."""
+    samples: dict[str, Item | str] = {row[name].content_id(): row[name] for row in items if name in row}
+    if len(samples) >= SAMPLES:
+        return list(samples.values())[:SAMPLES]
     for table, row in rows:
         for value in cell_values(row.cells.get(name))[:1]:
             try:

@@ -23,7 +23,7 @@ from workbench.collection.pasting import save_paste
 from workbench.collection.reading import Preview, preview_source
 from workbench.workspace import Workspace, disk_full_in_words, propose_name
 
-WAYS = {"upload": "Upload files", "paste": "Paste rows", "hub": "Hugging Face Hub"}
+WAYS = {"upload": "Upload files", "paste": "Paste rows", "hub": "From the Hub"}
 UPLOADS = "uploads"
 KEPT_SECONDS = 2 * 86_400.0
 

@@ -42,14 +42,13 @@ class DataTab:
         self.bring = Bring(page)
         self.job = view("data-job")
         self.row = view("data-parts")
-        self.parts: list[parts.Part] = [
-            PairsPart(page), CheckPart(page), NegativesPart(page), ReviewPart(page), MorePart(page),
-        ]  # fmt: skip
+        check, more = CheckPart(page), MorePart(page)
+        self.parts: list[parts.Part] = [PairsPart(page), check, NegativesPart(page), ReviewPart(page), more]
         self.timer = gr.Timer(TICK_SECONDS, active=False)
         self.seen = gr.Textbox(visible="hidden", label="Seen")
-        self._wire(tab)
+        self._wire(tab, check, more)
 
-    def _wire(self, tab: gr.Tab) -> None:
+    def _wire(self, tab: gr.Tab, check: CheckPart, more: MorePart) -> None:
         page, bring = self.page, self.bring
         inner = [widget for part in self.parts for widget in part.widgets]
         drawn = [self.top, bring.column, bring.demo, self.row, self.job, self.timer, self.seen, *inner]
@@ -64,6 +63,8 @@ class DataTab:
         page.on([bring.mapper.click], self.use_mapper, bring.values, whole, queue=True)
         clicked = [view.click for view in (self.top, self.row, self.job, self.parts[0].widgets[0])]
         page.on(clicked, self.use_view, bring.values, whole)
+        heads = [check.findings.change, more.history.change]
+        page.on(heads, self.draw_head, [self.top, self.row], [self.top, self.row])
         page.on([page.place.change], self.follow, [self.seen], whole)
 
     def refresh(self, place: Place, *values: Any) -> Widgets:
@@ -89,11 +90,21 @@ class DataTab:
 
     def _draw_parts(self, place: Place, card: Card | None) -> Widgets:
         collection = open_collection(self.page.workspace, card.name) if card else None
-        row = ""
-        if card:
-            badges = {"check": part_check.badge(read_standing(self.page.workspace, card.name))}
-            row = parts.buttons(self.parts, parts.chosen(self.parts, place), badges)
+        row = self._draw_row(place, card) if card else ""
         return {self.row: row, **parts.draw_parts(self.parts, place, collection)}
+
+    def _draw_row(self, place: Place, card: Card) -> str:
+        badges = {"check": part_check.badge(read_standing(self.page.workspace, card.name))}
+        return parts.buttons(self.parts, parts.chosen(self.parts, place), badges)
+
+    def draw_head(self, place: Place, top: str, row: str) -> Widgets | None:
+        """A part has changed the collection: the counts and the badge follow."""
+        collections = list_collections(self.page.workspace)
+        shown = self._in_hand(place, collections)
+        if shown is None or place.part in (BRING, ADD):
+            return None
+        drawn = {self.top: data_views.top(collections, shown, "", False), self.row: self._draw_row(place, shown)}
+        return None if [*drawn.values()] == [top, row] else {**drawn}
 
     def watch_jobs(self, place: Place, seen: str, *values: Any) -> Widgets | None:
         """While a job works: its progress; when it has ended, what came of it."""

@@ -13,7 +13,7 @@ WAY_WORDS = {
     "upload": "A table with one pair a row (CSV, TSV, JSONL, Parquet); with media, a ZIP of the table and its files. "
     "Or PDFs, pictures, sounds and videos alone, to be searched now and given queries later.",
     "paste": "One pair a line, as copied from a spreadsheet, or with “ | ” between its two parts.",
-    "hub": "Only the first rows are fetched before you choose what to bring.",
+    "hub": "A data set of the Hugging Face Hub. Only the first rows are fetched before you choose what to bring.",
 }
 
 

@@ -10,11 +10,10 @@ from typing import Any
 
 from workbench import media
 from workbench.collection.direction import direction_warning
-from workbench.collection.reading import Column, Preview
+from workbench.collection.reading import Preview
 from workbench.collection.store import Item
 from workbench.ui import cards, words
 
-PREVIEW_ROWS = 5
 LARGEST_INLINE = {"audio": 600_000, "video": 1_000_000}
 EVERY_NEGATIVE = "*"
 PAGE_DPI = {"100": "coarse: 100 dpi", "150": "usual: 150 dpi", "250": "small print: 250 dpi"}
@@ -220,25 +219,19 @@ def _table(preview: Preview, chosen: Chosen) -> str:
         named |= dict.fromkeys(_negatives(preview) if column == EVERY_NEGATIVE else [column], role)
     named |= {chosen.query_with: "query", chosen.document_with: "document"}
     named.pop("", None)
-    headers = [
-        f"{column.name} · {words.modality(column.kind)}" + (f" · {named[column.name]}" if column.name in named else "")
-        for column in preview.columns
-    ]
+    headers = []
+    for column in preview.columns:
+        role = named.get(column.name, column.name)
+        kind = f"{column.name} · {words.modality(column.kind)}"
+        headers.append(kind if role == column.name else f"{kind} · {role}")
     rows = [
         [
-            _cell(row.get(column.name), _item(row.get(column.name), column), f"map-{place}-{at}")
+            _cell(row.get(column.name), items.get(column.name), f"map-{place}-{at}")
             for at, column in enumerate(preview.columns)
         ]
-        for place, row in enumerate(preview.rows[:PREVIEW_ROWS])
+        for place, (row, items) in enumerate(zip(preview.rows, preview.items, strict=False))
     ]
     return cards.table(headers, rows, caption="The first rows")
-
-
-def _item(value: Any, column: Column) -> Item | None:
-    """The sample that a cell shows the name of."""
-    name = PurePath(str(value)).name
-    samples = [one for one in column.samples if isinstance(one, Item)]
-    return next((one for one in samples if one.file and PurePath(one.file).name == name), None)
 
 
 def _has_pages(preview: Preview) -> bool:

@@ -61,7 +61,7 @@ def _export(job: JobFolder, changed: float, downloads: Downloads) -> str:
     rest = f'<li class="quiet small">… and {words.count(more, "more file")}</li>' if more > 0 else ""
     notes = "".join(f'<p class="quiet small">{cards.text(note)}</p>' for note in result.get("notes", []))
     when = words.clock(float(job.job.get("created") or 0))
-    where = f"Written {when} to {path}.{stale}"
+    where = f"Written {when} to {path.parent.name}/{path.name} in the workspace.{stale}"
     return f'<ul class="files">{links}{rest}</ul>{notes}<p class="quiet small prewrap">{cards.text(where)}</p>'
 
 
@@ -101,8 +101,8 @@ def history(changes: Sequence[Change]) -> str:
     for place, change in enumerate(changes):
         undo = cards.button("Undo", "undo", identifier="more-undo") if place == 0 else ""
         rows += (
-            f'<li><span><span>{cards.text(change.what)}<span class="quiet small"> · {words.clock(change.when)}</span></span></span>'
-            f"{undo}</li>"
+            f'<li><span><span>{cards.text(change.what)}<span class="quiet small"> · {words.clock(change.when)}</span>'
+            f"</span></span>{undo}</li>"
         )
     return cards.card(f'{title}<ul class="mended">{rows}</ul>')
 

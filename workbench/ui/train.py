@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from workbench import jobs
 from workbench.collection.store import Card, list_collections, open_collection
+from workbench.doctor.mended import read_standing
 from workbench.errors import WorkbenchError
 from workbench.models.catalogue import describe
 from workbench.models.source import typed_reference
@@ -67,6 +68,7 @@ class TrainTab:
                 self.summary = view("train-summary")
                 self.collection = gr.Dropdown(label="Collection", elem_id="train-collection")
                 self.name = gr.Textbox(label="Name of the run", max_length=64, elem_id="train-name")
+                self.doubts = view("train-doubts")
                 self.start = gr.Button("Start training", variant="primary", elem_id="train-start")
         self.timer = gr.Timer(3600.0, active=False)
         self._wire(tab)
@@ -76,10 +78,12 @@ class TrainTab:
         chosen = [self.collection, self.model, self.kind, self.preset]
         proposed = [self.about, self.trust, self.lesson, self.summary, self.name, *settings]
         page.refresh(tab, "train", self.refresh, [self.kind, self.preset],
-                     [self.top, self.main, self.collection, self.model, *proposed], timer=self.timer)  # fmt: skip
+                     [self.top, self.main, self.doubts, self.collection, self.model, *proposed],
+                     timer=self.timer)  # fmt: skip
         page.on([self.kind.input], self.choose_kind, chosen, [self.model, *proposed])
         page.on([self.model.input, self.preset.input], self.propose, chosen, proposed)
-        page.on([self.collection.input], self.choose_collection, chosen, [self.top, self.model, *proposed])
+        page.on([self.collection.input], self.choose_collection, chosen, [self.top, self.doubts, self.model, *proposed])
+        page.on([self.doubts.click], self.look_at_doubts)
         page.on([self.start.click], self.start_training, [*chosen, self.name, self.trust, *settings])
 
     def refresh(self, place: Place, kind: str, preset: str) -> Widgets:
@@ -95,6 +99,7 @@ class TrainTab:
         return {
             self.top: train_views.top(card),
             self.main: gr.Row(visible=True),
+            self.doubts: train_views.doubts(read_standing(workspace, collection)),
             self.collection: gr.Dropdown(choices=names, value=collection),
             self.model: gr.Dropdown(choices=choices, value=model),
             **self.propose(place, collection, model, kind, preset),
@@ -106,9 +111,14 @@ class TrainTab:
         return {
             self.page.place: place.at(collection=collection),
             self.top: train_views.top(card),
+            self.doubts: train_views.doubts(read_standing(self.page.workspace, collection)),
             self.model: gr.Dropdown(choices=self._models(kind, card), value=model),
             **self.propose(place, collection, model, kind, preset),
         }
+
+    def look_at_doubts(self, place: Place) -> Widgets:
+        """Go to where what blocks the training can be mended."""
+        return {self.page.place: place.at(tab="data", part="check")}
 
     def choose_kind(self, place: Place, collection: str, model: str, kind: str, preset: str) -> Widgets:
         """Another kind of model: other models to start from."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.collection.store import Card
+from workbench.doctor.mended import Standing
 from workbench.errors import WorkbenchError
 from workbench.ui import cards, words
 
@@ -22,6 +23,17 @@ def top(card: Card) -> str:
     query, document = sides(card)
     return cards.heading(
         "Train", f"Teach a model that, given <b>{cards.text(query)}</b>, it should find <b>{cards.text(document)}</b>."
+    )
+
+
+def doubts(standing: Standing | None) -> str:
+    """What the last check says should be mended before training; starting all the same is the user's right."""
+    found = standing.blocking if standing else []
+    if not found:
+        return ""
+    listed = [finding.sentence for finding in found]
+    return cards.notice("Mend this first, or start anyhow:", listed, tone="warn", closable=False) + (
+        f'<div class="actions">{cards.button("Look at it in Check", "check", identifier="train-check")}</div>'
     )
 
 
