@@ -11,13 +11,15 @@ import pytest
 
 from tests.doctor.making import judgement, make, text_pairs, words
 from workbench.collection.editing import changes, undo
+from workbench.collection.scenes import render, sample_scenes
 from workbench.collection.store import Item, open_collection
 from workbench.doctor.check import check_collection, read_check
 from workbench.doctor.fixes import fix
 from workbench.errors import WorkbenchError
+from workbench.media import thumbnail
 from workbench.workspace import Workspace
 
-PAIRS = 5_000
+PAIRS, SCENES = 4_955, 30
 
 
 @dataclass
@@ -30,13 +32,20 @@ class Content:
 
 
 @pytest.fixture(scope="module")
-def clean() -> tuple[dict[str, str], dict[str, str], list[tuple[Any, ...]]]:
-    return text_pairs(PAIRS)
+def clean() -> Content:
+    """Ten thousand items: text pairs, and some sentences with a picture and a tune each."""
+    made = Content(*text_pairs(PAIRS))
+    for number, (sentence, picture, tune) in enumerate(render(sample_scenes(SCENES, 0), 0)):
+        made.queries[f"scene{number}"] = sentence
+        made.corpus[f"picture{number}"] = Item(image=picture, thumbnail=thumbnail("image", picture))
+        made.corpus[f"tune{number}"] = Item(audio=tune, thumbnail=thumbnail("audio", tune))
+        made.judgements += [judgement(f"scene{number}", f"{kind}{number}") for kind in ("picture", "tune")]
+    assert len(made.queries) + len(made.corpus) == 10_000
+    return made
 
 
-def content(clean: tuple[dict[str, str], dict[str, str], list[tuple[Any, ...]]]) -> Content:
-    queries, corpus, judgements = clean
-    return Content(dict(queries), dict(corpus), list(judgements))
+def content(clean: Content) -> Content:
+    return Content(dict(clean.queries), dict(clean.corpus), list(clean.judgements))
 
 
 def plant_exact_duplicate(c: Content) -> set[str]:
@@ -135,13 +144,13 @@ def groups_by_kind(workspace: Workspace) -> dict[str, set[frozenset[str]]]:
     return found
 
 
-def test_a_clean_collection_of_ten_thousand_items_has_no_finding(workspace: Workspace, clean: Any) -> None:
+def test_a_clean_collection_of_ten_thousand_items_has_no_finding(workspace: Workspace, clean: Content) -> None:
     c = content(clean)
     make(workspace, c.queries, c.corpus, c.judgements)
     assert check_collection(workspace, "made") == {"collection": "made", "findings": []}
 
 
-def test_every_fault_among_ten_thousand_items_is_found_exactly_and_mended(workspace: Workspace, clean: Any) -> None:
+def test_every_fault_among_ten_thousand_items_is_found_exactly_and_mended(workspace: Workspace, clean: Content) -> None:
     c = content(clean)
     expected = {kind: set(groups) for kind, groups in COPIES.items()}
     for name, plant in PLANTED.items():
@@ -166,7 +175,7 @@ def test_every_fault_among_ten_thousand_items_is_found_exactly_and_mended(worksp
 @pytest.mark.parametrize("name", PLANTED)
 def test_each_fault_alone_is_found_mended_once_and_taken_back(workspace: Workspace, name: str) -> None:
     kind = name.partition(",")[0]
-    c = content(text_pairs(200 if kind != "imbalance" else 2_800))
+    c = Content(*text_pairs(200 if kind != "imbalance" else 2_800))
     planted = PLANTED[name](c)
     before = make(workspace, c.queries, c.corpus, c.judgements)
     check_collection(workspace, "made")

@@ -64,7 +64,7 @@ def find_near_duplicates(examined: Examined) -> Iterator[Finding]:
     for side in SIDES:
         groups = near_groups(examined, side)
         if groups:
-            how = "nearly the same text as another, but for punctuation or a word in a long one"
+            how = "nearly the same text as another, give or take punctuation or a word in sixty"
             yield duplicates_finding(examined, "near-duplicate", side, groups, how)
 
 
