@@ -32,54 +32,58 @@ PAIRS_AT_ONCE = 1 << 16
 Progress = Callable[[int, int, str], None]
 
 
+def _setting(default: Any, title: str, words: str, **limits: Any) -> Any:
+    return Field(default, title=title, description=words, **limits)
+
+
 class MiningSettings(BaseModel):
     """What counts as a hard negative."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
-    per_query: int = Field(
+    per_query: int = _setting(
         4,
-        title="Negatives per query",
-        description="How many wrong documents each query gets, of each kind of document that it has answers of.",
+        "Negatives per query",
+        "How many wrong documents each query gets, of each kind of document that it has answers of.",
         ge=1,
         le=100,
     )
-    first_rank: int = Field(
+    first_rank: int = _setting(
         1,
-        title="From rank",
-        description="Skips the most similar documents, which may be right answers that nobody marked. 1 skips none.",
+        "From rank",
+        "Skips the most similar documents, which may be right answers that nobody marked. 1 skips none.",
         ge=1,
         le=10_000,
     )
-    last_rank: int = Field(
+    last_rank: int = _setting(
         100,
-        title="To rank",
-        description="How far down the list to look. Lower is faster; what is found there is less alike.",
+        "To rank",
+        "How far down the list to look. Lower is faster; what is found further down is less alike.",
         ge=1,
         le=10_000,
     )
-    margin: float | None = Field(
+    margin: float | None = _setting(
         0.95,
-        title="Relative margin",
-        description="Leaves out what is more similar than this share of the right document's similarity. "
-        "Lower is safer and finds fewer. Empty: no limit.",
+        "Relative margin",
+        "Leaves out what is more similar than this share of the right document's similarity. Lower is safer and finds "
+        "fewer. Empty: no limit.",
         gt=0,
         le=1,
     )
-    absolute_margin: float | None = Field(
+    absolute_margin: float | None = _setting(
         None,
-        title="Absolute margin",
-        description="Leaves out what does not lie at least so much below the right document's similarity.",
+        "Absolute margin",
+        "Leaves out what does not lie at least so much below the right document's similarity. Empty: no limit.",
         ge=0,
         le=2,
     )
-    document_modality: str = Field(
-        "", title="Kind of document", description="Mines only among documents of this kind. Empty: of every kind."
+    document_modality: str = _setting(
+        "", "Kind of document", "Mines only among documents of this kind. Empty: of every kind."
     )
-    reranker_margin: float = Field(
+    reranker_margin: float = _setting(
         0.0,
-        title="Reranker's margin",
-        description="With a reranker: leaves out what it scores above the right document less this much.",
+        "Reranker's margin",
+        "With a reranker: leaves out what it scores above the right document less this much.",
         ge=0,
     )
 
