@@ -99,6 +99,7 @@ def test_groups_of_any_modality_show_wrong_negatives(workspace: Workspace) -> No
     queries, corpus, judgements = text_pairs(60)
     judgements.append(judgement("q7", "d9", 0.0))
     examined = Examined(make(workspace, queries, corpus, judgements))
-    (finding,) = wrong_negatives_among(examined, "corpus", [["d7", "d9"]], "they are copies of a right picture")
+    (finding,) = wrong_negatives_among(examined, "corpus", [["d7", "d9"]], "as a copy of the right picture")
     assert (finding.kind, finding.groups) == ("false-negative", [["q7", "d9"]])
+    assert finding.sentence.startswith("1 negative is a right answer: as a copy of the right picture.")
     assert wrong_negatives_among(examined, "corpus", [["d7", "d8"]], "…") == []

@@ -67,14 +67,14 @@ def find_false_negatives(examined: Examined) -> Iterator[Finding]:
     known = set(contradicting)
     pairs = list(dict.fromkeys([*wrong, *(pair for pair in near if pair not in known)]))
     if pairs:
-        yield _wrong_negatives(pairs, "they answer the same question under another id, or are copies of an answer")
+        yield _wrong_negatives(pairs, "to the same question under another id, or as a copy of one")
 
 
 def wrong_negatives_among(examined: Examined, side: str, groups: Groups, how: str) -> list[Finding]:
     """The finding that copies of one item are judged differently for a query; empty if none are.
 
-    groups: ids of items of `side` that are one content, of any modality. how: why the negatives are right, “they are
-    copies of a right picture”. What is known from the texts alone is left out.
+    groups: ids of items of `side` that are one content, of any modality. how: as in “2 negatives are right answers:
+    as a copy of the right picture”. What is known from the texts alone is left out.
     """
     classes = {one: text_classes(examined, one) for one in SIDES}
     known = set(_negatives_that_go(examined, _conflicts(examined, *classes.values())))
@@ -186,8 +186,8 @@ def _wrong_negatives(pairs: list[Pair], how: str) -> Finding:
     return Finding(
         "false-negative",
         "hurts",
-        f"{counted(len(pairs), 'document is', 'documents are')} marked as wrong although right: {how}. "
-        "Training would push right answers away.",
+        f"{counted(len(pairs), 'negative is a right answer', 'negatives are right answers')}: {how}. "
+        f"Training would push {'it' if len(pairs) == 1 else 'them'} away.",
         side="judgements",
         groups=[list(pair) for pair in pairs],
         fix="Drop these negatives",
