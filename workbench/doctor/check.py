@@ -53,15 +53,19 @@ class Check:
 
 
 def run_check(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
-    """The work of a `check` job: spec {"collection", "model" (None for none)}."""
+    """The work of a `check` job: spec {"collection", "model" (None for none)}, and perhaps trust_remote_code."""
     spec = job.spec
-    result = check_collection(workspace, spec["collection"], spec.get("model"), job.progress)
-    job.emit("finished", findings=len(result["findings"]))
-    return result
+    trusted = bool(spec.get("trust_remote_code"))
+    return check_collection(workspace, spec["collection"], spec.get("model"), job.progress, trust_remote_code=trusted)
 
 
 def check_collection(
-    workspace: Workspace, name: str, model: str | None = None, progress: Progress | None = None
+    workspace: Workspace,
+    name: str,
+    model: str | None = None,
+    progress: Progress | None = None,
+    *,
+    trust_remote_code: bool = False,
 ) -> dict[str, Any]:
     """Look a collection over; keep and return what was found: {"collection", "findings": […]}, the gravest first.
 
@@ -75,7 +79,7 @@ def check_collection(
     if model:
         from workbench.models.load import load_embedder
 
-        embedder = load_embedder(workspace, model)
+        embedder = load_embedder(workspace, model, trust_remote_code=trust_remote_code)
     examined = Examined(collection, embedder, progress, workspace.evaluations / "vectors")
     findings: list[Finding] = []
     for number, find in enumerate(CHECKS):
