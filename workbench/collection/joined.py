@@ -19,6 +19,7 @@ from workbench.errors import WorkbenchError
 PLAIN_IDS = ("id", "_id")
 IDS_COMPARED = 5_000
 ROWS_COMPARED = 50
+UNIQUE_SHARE = {1: 0.9, 2: 0.5}  # by strength: how many ids of the other table must be there once
 WEAK_SHARE = 0.5  # of the ids that must be found where only the values, and not the names, say what belongs together
 ROWS_PER_PROGRESS = 256
 _ID = re.compile(r"(.*[^a-z])?_?(id|ids|uid|uuid|key)", re.IGNORECASE)
@@ -220,7 +221,7 @@ def _is_name_of(name: str, table: Table) -> bool:
 def _agree(main: Table, column: str, other: Table, key: str, strength: int) -> bool:
     """Whether the first rows of two tables can be joined: the ids are unique in the other, and some are found there."""
     ids = list(_first_ids(other, key, IDS_COMPARED))
-    if not ids or len(set(ids)) < 0.9 * len(ids):
+    if not ids or len(set(ids)) < UNIQUE_SHARE[strength] * len(ids):
         return False
     referred = list(_first_ids(main, column, ROWS_COMPARED))
     found = len(set(referred) & set(ids)) / max(1, len(set(referred)))

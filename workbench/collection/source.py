@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.collection.archive import Files, FolderFiles, ZipFiles
-from workbench.collection.columns import recognise, recognise_in, split_of_word
+from workbench.collection.columns import cell_values, recognise, recognise_in, split_of_word
 from workbench.collection.documents import Documents, is_document
 from workbench.collection.joined import JoinedTable, join_tables
 from workbench.collection.retrieval import Retrieval, find_retrieval
@@ -28,6 +28,7 @@ FORMS = (
 )
 SAMPLED_TABLES = 5
 LEAST_SAMPLE_ROWS = 10
+SPLIT_SHARE = 0.8  # of the cells of a column that says what is held out; the others are told as mistakes
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,9 @@ class Source:
         name = next((name for name in self.columns() if name.lower() == SPLIT_COLUMN), None)
         if name is None:
             return None
-        cells = [row.cells.get(name) for _, row in rows if not row.problem]
-        return name if cells and all(split_of_word(cell) for cell in cells) else None
+        cells = [value for _, row in rows for value in cell_values(row.cells.get(name))]
+        told = sum(split_of_word(cell) is not None for cell in cells)
+        return name if told and told >= SPLIT_SHARE * len(cells) else None
 
     def where(self, table: Table, row: Row) -> str:
         """ "Row 14", with the table's name where there are several."""
