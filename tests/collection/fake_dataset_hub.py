@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -210,7 +210,7 @@ def dataset_hub() -> Iterator[Hub]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    ROUTES = [
+    ROUTES: list[tuple[str, str, Callable[..., None]]] = [
         ("GET", rf"/api/datasets/{REPO}", Handler.info),
         ("GET", rf"/api/datasets/{REPO}/revision/(?P<revision>[^/]+)", Handler.info),
         ("GET", rf"/api/datasets/{REPO}/tree/(?P<revision>[^/]+)(/(?P<folder>.+))?", Handler.tree),

@@ -159,6 +159,23 @@ def test_files_without_a_table_join_as_documents_and_a_table_labels_them(workspa
     assert card.split["method"] == "component" and card.labels == {"query": "caption", "document": "photo"}
 
 
+def test_what_the_source_holds_out_is_held_out_unless_training_has_had_it(
+    workspace: Workspace, pairs: Collection, tmp_path: Path
+) -> None:
+    trained = next(query for (query, _), (_, split) in told(pairs).items() if split == "train")
+    rows = [("query", "document", "split"), ("new", "newer", "test"), ("more", "most", "train"), (trained, "x", "test")]
+    table = text_table(tmp_path / "more.csv", rows)
+    add_to_collection(workspace, "pairs", table)
+    after = told(open_collection(workspace, "pairs"))
+    assert [after[row[:2]][1] for row in rows[1:]] == ["eval", "train", "train"]
+    import_documents(workspace, "files", zip_of(tmp_path / "a.zip", {f"{n}.png": picture(n) for n in range(3)}))
+    rows = [("query", "document", "split"), ("one", "first", "train"), ("two", "second", "test")]
+    add_to_collection(workspace, "files", text_table(tmp_path / "first.csv", rows))
+    files = open_collection(workspace, "files")
+    assert sorted(files.judgements["split"][:]) == ["eval", "train"]
+    assert files.card.split["method"] == "given"
+
+
 def test_bad_rows_are_told_and_the_good_ones_join(workspace: Workspace, pairs: Collection, tmp_path: Path) -> None:
     table = text_table(tmp_path / "more.csv", [("query", "document"), ("new", "newer"), ("nothing", "")])
     result = add_to_collection(workspace, "pairs", table)

@@ -184,6 +184,16 @@ def test_what_is_wrong_is_told_in_words(hub: Hub, wanted: HubSet, words: str) ->
     assert words in raised.value.message
 
 
+def test_a_folder_of_the_same_name_is_not_read_in_its_place(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / REPO).mkdir(parents=True)
+    (tmp_path / REPO / "secret.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WorkbenchError, match="Start it in another folder"):
+        preview_dataset(REPO)
+
+
 def test_no_network_is_told_at_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 

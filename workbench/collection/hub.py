@@ -6,11 +6,12 @@ Its media come with the rows, or are files of the same repository; nothing else 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from workbench.collection.archive import check_file_size, safe_name
@@ -67,6 +68,11 @@ def open_dataset(wanted: HubSet) -> HubSource | Retrieval:
     from huggingface_hub import HfApi
 
     repo = check_repo_id(wanted.repo)
+    if Path(repo).exists():
+        raise WorkbenchError(
+            f"The workbench was started in a folder that holds “{repo}” too, and that would be read in the place of "
+            "the data set. Start it in another folder."
+        )
     api = HfApi()
     with _in_words(repo):
         # One quick question first: the streaming client asks for half a minute before it gives a missing network up.
@@ -112,7 +118,7 @@ class HubSource(Source):
         assert isinstance(table, HubTable)
         return table
 
-    def kinds(self, rows: list[tuple[Table, Row]]) -> dict[str, str]:
+    def kinds(self, rows: Sequence[tuple[Table, Row]]) -> dict[str, str]:
         """As the data set declares them; what it leaves open is told from the rows."""
         open_rows = [(table, Row(row.number, self._undeclared(row.cells))) for table, row in rows]
         return {**super().kinds(open_rows), **{name: kind for name, kind in self.table.declared.items() if kind}}

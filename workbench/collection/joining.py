@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from workbench.collection.editing import Edit
-from workbench.collection.split import split_judgements
-from workbench.collection.store import SIDES, Collection
+from workbench.collection.split import given_split, split_judgements
+from workbench.collection.store import Collection
 
 # Query id, document id, score, and the split that the source gives ("" if none).
 NewJudgement = tuple[str, str, float, str]
@@ -80,18 +80,22 @@ def _spread(held_out: set[str], trained: set[str], new: Sequence[NewJudgement]) 
 
 def _first_split(edit: Edit, new: Sequence[NewJudgement]) -> list[str]:
     """The split of the first judgements of a collection that had documents only, as an import makes it."""
-    numbers: dict[str, dict[str, int]] = {side: {} for side in SIDES}
-    rows = [
-        [numbers[side].setdefault(row[column], len(numbers[side])) for row in new] for column, side in enumerate(SIDES)
-    ]
-    both = numbers["queries"].keys() & numbers["corpus"].keys()
+    queries: dict[str, int] = {}
+    documents: dict[str, int] = {}
+    query_rows = [queries.setdefault(query, len(queries)) for query, _, _, _ in new]
+    document_rows = [documents.setdefault(document, len(documents)) for _, document, _, _ in new]
+    both = queries.keys() & documents.keys()
     seed = int(edit.collection.card.split.get("seed") or 0)
-    split = split_judgements(
-        rows[0],
-        rows[1],
-        seed=seed,
-        query_ids=list(numbers["queries"]),
-        same_items=[(numbers["queries"][same], numbers["corpus"][same]) for same in both],
-    )
+    given = [split for _, _, _, split in new]
+    if "eval" in given:
+        split = given_split(query_rows, document_rows, [label or "train" for label in given])
+    else:
+        split = split_judgements(
+            query_rows,
+            document_rows,
+            seed=seed,
+            query_ids=list(queries),
+            same_items=[(queries[same], documents[same]) for same in both],
+        )
     edit.card(split={"method": split.method, "fraction": split.fraction, "seed": seed, "sentence": split.sentence})
     return [str(label) for label in split.labels]
