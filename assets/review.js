@@ -151,7 +151,12 @@ window.wb.review = (() => {
   const typing = (target) => target.closest("input, textarea, select, [contenteditable=true]");
 
   function pressed(event) {
-    if (!view() || !root.offsetParent || document.querySelector("dialog[open]")) return;
+    if (!root.offsetParent || document.querySelector("dialog[open]")) return;
+    if (!view()) {
+      const bare = !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat && !typing(event.target);
+      if (bare && event.key.toLowerCase() === "u") document.getElementById("review-undo")?.click();
+      return;
+    }
     const field = event.target.closest?.(".review-text");
     if (field ? !fieldKey(event, field) : !plainKey(event)) return;
     event.preventDefault();

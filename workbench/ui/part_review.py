@@ -62,6 +62,8 @@ class ReviewPart:
             return {self.page.place: place.at(part=str(said["part"]))}
         if said["act"] == "again":
             review.new_round(workspace, name)
+        if said["act"] == "undo":
+            review.take_back(workspace, name)
         return {self.view: self._draw(open_collection(workspace, name), mode)}
 
     def _take(self, place: Place, mode: str, said: dict[str, Any]) -> Widgets:

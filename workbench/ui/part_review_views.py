@@ -116,11 +116,9 @@ def nothing(collection: Collection) -> str:
 
 def finished(progress: Progress, mode: str) -> str:
     """All have been looked at: what was skipped may come again, or go on to train."""
-    again = (
-        cards.button(f"Look at the {words.count(progress.skipped, 'skipped one')} again", "again", mode=mode)
-        if progress.skipped
-        else ""
-    )
+    again = cards.button("Undo", "undo", mode=mode, identifier="review-undo") if progress.reviewed else ""
+    if progress.skipped:
+        again += cards.button(f"Show the {progress.skipped:,} skipped again", "again", mode=mode)
     train = cards.button("Train on this", "", primary=True, open_tab="train")
     sentence = f"{counted(progress)}. What you decided counts from the next training and evaluation on."
     return cards.empty(sentence, again + train)
@@ -144,7 +142,7 @@ class Cases:
         made = []
         for case in cases:
             answers = "".join(
-                self._card("corpus", identifier, "Written for", "right") for identifier in case.positives[:4]
+                self._card("corpus", identifier, "Written for this", "for") for identifier in case.positives[:4]
             )
             query = self._card("queries", case.query, "Would somebody ask this?", "asked")
             pair = _pair(case.query, case.positives[0] if case.positives else "", "The query")
@@ -160,9 +158,10 @@ class Cases:
         for identifier in documents:
             document = self._card("corpus", identifier, self._labels.get("document", "document").capitalize(), "large")
             made.append(
-                f'<article class="case labelling" {_pair("", identifier, "The document")[1]} hidden>{document}'
+                f'<article class="case labelling" {_pair("", identifier, "The document")[1]} hidden>'
                 '<label class="fields"><span>What would someone type to find this?</span>'
-                '<input type="text" class="review-text" maxlength="2000" autocomplete="off"></label></article>'
+                '<input type="text" class="review-text" maxlength="2000" autocomplete="off"></label>'
+                f"{document}</article>"
             )
         return "".join(made)
 
