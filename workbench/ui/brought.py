@@ -25,6 +25,7 @@ from workbench.workspace import Workspace, disk_full_in_words, propose_name
 
 WAYS = {"upload": "Upload files", "paste": "Paste rows", "hub": "From the Hub"}
 UPLOADS = "uploads"
+FILES = "file"  # what each of several files is called
 KEPT_SECONDS = 2 * 86_400.0
 
 
@@ -67,6 +68,7 @@ class Brought:
         folder = workspace.root / UPLOADS
         told = self.text if self.way == "paste" else "\n".join(self.files)
         final = folder / hashlib.sha256(f"{self.way}\n{told}".encode("utf-8", "replace")).hexdigest()[:16]
+        named = final / FILES
         if not final.exists():
             folder.mkdir(exist_ok=True)
             sweep(workspace)
@@ -75,11 +77,11 @@ class Brought:
                 if self.way == "paste":
                     save_paste(self.text, aside)
                 else:
-                    _gather(self.files, aside)
+                    _gather(self.files, aside / FILES)
             with suppress(OSError):  # another tab was quicker: it is the same
                 aside.rename(final)
         os.utime(final)
-        return next(final.rglob("pasted.*")) if self.way == "paste" else final
+        return next(final.rglob("pasted.*")) if self.way == "paste" else named
 
     def proposed_name(self, taken: set[str]) -> str:
         """A free name for the collection."""
@@ -102,6 +104,7 @@ def sweep(workspace: Workspace) -> None:
 
 def _gather(files: Sequence[str], folder: Path) -> None:
     """Put files beside each other, without copying where that is possible; equal names go into folders of their own."""
+    folder.mkdir()
     for number, file in enumerate(files, start=1):
         source = Path(file)
         target = folder / source.name

@@ -75,6 +75,8 @@ class DataTab:
         collections = list_collections(self.page.workspace)
         shown = self._in_hand(place, collections)
         imports = job_views.open_jobs(self.page.workspace, "import")
+        if shown and shown.name != place.collection and place.collection in _coming(imports):
+            shown = None
         bringing = place.part if place.part in (BRING, ADD) and shown else ""
         bringing = bringing or (BRING if brought or not (collections or imports) else "")
         current = [*imports, *(job for work in WORKS[1:] for job in job_views.open_jobs(self.page.workspace, work))]
@@ -179,6 +181,11 @@ class DataTab:
     def _seen(self, place: Place, current: list[JobFolder], collections: list[Card]) -> str:
         cards_seen = (f"{card.name}@{card.created}" for card in collections)
         return " ".join([_part(place), *(job.etag() for job in current), *cards_seen])
+
+
+def _coming(imports: list[JobFolder]) -> set[str]:
+    """The names of the collections that are being imported."""
+    return {str(job.spec.get("name", "")) for job in imports if not job.status().ended}
 
 
 def _part(place: Place) -> str:

@@ -65,7 +65,7 @@ def counts_sentence(card: Card) -> str:
     ]
     pairs = counts.get("train", 0) + counts.get("eval", 0)
     if not counts.get("queries"):
-        return f"{sides[1]}, without queries yet."
+        return f"{words.count(counts.get('documents', 0), 'document')}, without queries yet."
     sentence = f"{sides[0]}, {sides[1]}, {words.count(pairs, 'pair')}."
     return " ".join(part for part in (sentence, card.split.get("sentence", "")) if part)
 

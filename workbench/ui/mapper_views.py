@@ -53,7 +53,12 @@ class Chosen:
     @classmethod
     def read(cls, said: Mapping[str, Any]) -> Chosen:
         """What a click in the mapper tells."""
-        return cls(**{one.name: str(said[one.name]) for one in fields(cls) if said.get(one.name) is not None})
+        chosen = cls(**{one.name: str(said[one.name]) for one in fields(cls) if said.get(one.name) is not None})
+        # A column has one side: chosen for this one, it leaves the other to what was here before.
+        other = {"query": "document", "document": "query"}.get(str(said.get("role", "")))
+        if other and chosen.query == chosen.document:
+            return replace(chosen, **{other: str(said.get("was", ""))})
+        return chosen
 
     def turned(self) -> Chosen:
         """The question and what is found change places."""
@@ -134,11 +139,16 @@ def _sentence(preview: Preview, chosen: Chosen) -> str:
 
 def _optional(preview: Preview, chosen: Chosen) -> str:
     """The choices that need not be made; those that nothing could be chosen for are left out."""
-    made = ""
-    for role in ("query_with", "document_with", "negative", "score"):
-        if _choices(role, preview, chosen):
-            made += f"<label>{SPOKEN[role]} {_column_select(role, preview, chosen)}</label>"
-    return made
+    made = {
+        role: f"<label>{SPOKEN[role]} {_column_select(role, preview, chosen)}</label>"
+        for role in ("negative", "score", "query_with", "document_with")
+        if _choices(role, preview, chosen)
+    }
+    beside = made.pop("query_with", "") + made.pop("document_with", "")
+    if beside:
+        is_open = " open" if chosen.query_with or chosen.document_with else ""
+        beside = f'<details class="beside"{is_open}><summary>Several columns for one</summary>{beside}</details>'
+    return "".join(made.values()) + beside
 
 
 def _file_choices(preview: Preview, chosen: Chosen) -> str:
@@ -182,7 +192,8 @@ def _column_select(role: str, preview: Preview, chosen: Chosen, *, required: boo
         for value, said in _choices(role, preview, chosen)
     )
     pill = ' class="pill"' if required else ""
-    return f'<select name="{role}" id="map-{role}" data-act="map" aria-label="{SPOKEN[role]}"{pill}>{options}</select>'
+    data = f'data-act="map" data-role="{role}" data-was="{cards.text(now)}"'
+    return f'<select name="{role}" id="map-{role}" {data} aria-label="{SPOKEN[role]}"{pill}>{options}</select>'
 
 
 def _choices(role: str, preview: Preview, chosen: Chosen) -> list[tuple[str, str]]:
