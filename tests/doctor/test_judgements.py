@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tests.doctor.making import found, judgement, make, text_pairs
 from workbench.collection.store import open_collection
 from workbench.doctor.check import check_collection
 from workbench.doctor.examined import Examined
 from workbench.doctor.fixes import fix
-from workbench.doctor.judgements import wrong_negatives_among
+from workbench.doctor.judgements import joined, wrong_negatives_among
 from workbench.workspace import Workspace
 
 
@@ -103,3 +105,10 @@ def test_groups_of_any_modality_show_wrong_negatives(workspace: Workspace) -> No
     assert (finding.kind, finding.groups) == ("false-negative", [["q7", "d9"]])
     assert finding.sentence.startswith("1 negative is a right answer: as a copy of the right picture.")
     assert wrong_negatives_among(examined, "corpus", [["d7", "d8"]], "…") == []
+
+
+def test_groups_that_share_a_member_are_one_class(workspace: Workspace) -> None:
+    examined = Examined(make(workspace, *text_pairs(10)))
+    groups = [["d3", "d5"], ["d1", "d5"], ["d7", "d8"], ["d8", "d3"]]
+    assert joined(examined, "corpus", np.arange(10), groups).tolist() == [0, 1, 2, 1, 4, 1, 6, 1, 1, 9]
+    assert joined(examined, "corpus", np.arange(10), []).tolist() == list(range(10))

@@ -108,11 +108,18 @@ def text_classes(examined: Examined, side: str, near: bool = True) -> np.ndarray
 def joined(examined: Examined, side: str, classes: np.ndarray, groups: Groups) -> np.ndarray:
     """The classes of a side's items after each group of ids has become one class, with all that is in theirs."""
     rows, to = examined.rows(side), np.arange(len(classes))
-    classes = classes.copy()
     for group in groups:
-        members = [classes[rows[identifier]] for identifier in group]
-        to[members] = min(to[member] for member in members)
+        firsts = [_first(to, int(classes[rows[identifier]])) for identifier in group]
+        to[firsts] = min(firsts)
+    while not np.array_equal(to, to[to]):
+        to = to[to]
     return to[classes]
+
+
+def _first(to: np.ndarray, number: int) -> int:
+    while to[number] != number:
+        number = int(to[number])
+    return number
 
 
 def trust_of(source: str, score: float) -> tuple[int, bool]:
