@@ -77,7 +77,8 @@ def _merge(edit: Edit, finding: Finding) -> str:
         there = [identifier for identifier in group if identifier in rows]
         if len(there) > 1:
             groups.append(there)
-            kept.update(dict.fromkeys(there[1:], there[0]))
+            first, *others = dict.fromkeys(_kept_for(one, kept) for one in there)
+            kept.update(dict.fromkeys(others, first))
     if not kept:
         return ""
     leaking = _training_rows(edit, finding.side, groups)
@@ -85,6 +86,13 @@ def _merge(edit: Edit, finding: Finding) -> str:
     edit.merge(finding.side, kept)
     also = f", and took {counted(len(leaking), 'judgement')} that would leak out of train" if len(leaking) else ""
     return f"Merged {counted(len(kept), *_noun('duplicate', finding.side))}{also}"
+
+
+def _kept_for(identifier: str, kept: dict[str, str]) -> str:
+    """The one an item is merged into so far, itself if into none: groups may share members."""
+    while identifier in kept:
+        identifier = kept[identifier]
+    return identifier
 
 
 def _drop(edit: Edit, finding: Finding) -> str:
