@@ -9,6 +9,7 @@ import pytest
 from tests.collection.uploads import picture, text_pairs, text_table, zip_of
 from workbench.collection.adding import add_to_collection
 from workbench.collection.editing import changes, edit_collection, undo
+from workbench.collection.exporting import export_collection
 from workbench.collection.import_job import run_import
 from workbench.collection.importing import import_collection, import_documents, import_lock
 from workbench.collection.store import Collection, Item, open_collection
@@ -174,6 +175,24 @@ def test_what_the_source_holds_out_is_held_out_unless_training_has_had_it(
     files = open_collection(workspace, "files")
     assert sorted(files.judgements["split"][:]) == ["eval", "train"]
     assert files.card.split["method"] == "given"
+
+
+def test_one_collection_can_be_added_to_another_by_its_export(
+    workspace: Workspace, pairs: Collection, tmp_path: Path
+) -> None:
+    rows = [("query", "document"), *((f"question {n}", f"answer {n}") for n in range(15, 30))]
+    import_collection(workspace, "other", text_table(tmp_path / "other.csv", rows))
+    other = told(open_collection(workspace, "other"))
+    result = add_to_collection(workspace, "pairs", Path(export_collection(workspace, "other")["path"]))
+    assert result["added"]["judgements"] == 10 and result["known"]["judgements"] == 5
+    before, after = told(pairs), told(open_collection(workspace, "pairs"))
+    assert after == {**other, **before}
+
+
+def test_a_folder_of_pictures_is_added_as_documents(workspace: Workspace, pairs: Collection, tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", {f"{n}.png": picture(n) for n in range(3)})
+    assert add_to_collection(workspace, "pairs", archive)["added"] == {"queries": 0, "documents": 3, "judgements": 0}
+    assert open_collection(workspace, "pairs").card.modalities["document"] == ["text", "image"]
 
 
 def test_bad_rows_are_told_and_the_good_ones_join(workspace: Workspace, pairs: Collection, tmp_path: Path) -> None:

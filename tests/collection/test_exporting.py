@@ -16,7 +16,7 @@ from tests.conftest import wav_bytes
 from workbench.collection import parquet_export
 from workbench.collection.editing import edit_collection
 from workbench.collection.exporting import export_collection, run_export
-from workbench.collection.importing import import_collection
+from workbench.collection.importing import import_collection, import_documents
 from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
 from workbench.job_folder import create_job_folder
@@ -90,6 +90,15 @@ def test_an_export_comes_back_as_the_same_collection(workspace: Workspace, photo
     if form == "mteb":
         assert contents(after, "corpus") == contents(before, "corpus")
         assert after.card.labels == before.card.labels
+
+
+def test_documents_without_queries_are_exported_and_come_back(workspace: Workspace, tmp_path: Path) -> None:
+    import_documents(workspace, "files", zip_of(tmp_path / "files.zip", {f"{n}.png": picture(n) for n in range(4)}))
+    import_collection(workspace, "back", Path(export_collection(workspace, "files")["path"]))
+    files, back = (open_collection(workspace, name) for name in ("files", "back"))
+    assert back.fingerprint == files.fingerprint
+    with pytest.raises(WorkbenchError, match="has no pairs yet"):
+        export_collection(workspace, "files", "csv")
 
 
 def test_large_tables_are_cut_into_several_files(

@@ -44,6 +44,8 @@ def export_collection(
     if form not in FORMS:
         raise WorkbenchError(f"“{form}” is no form of an export. Choose {' or '.join(FORMS)}.")
     collection = open_collection(workspace, name)
+    if form == "csv" and not collection.card.counts["train"] + collection.card.counts["eval"]:
+        raise WorkbenchError(f"“{name}” has no pairs yet, so a table of pairs would be empty. Choose the Parquet form.")
     final = _final_path(workspace, name, form, to)
     step = _Steps(collection.card, progress)
     about = json.dumps(_about(collection, form), ensure_ascii=False, indent=1)

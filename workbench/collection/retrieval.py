@@ -55,7 +55,7 @@ class Retrieval:
         told = [f"“{table.label}”{split_words(self.splits.get(table.name, ''))}" for table in self.judgements]
         return (
             f"A collection by ids, as BEIR and MTEB keep one: documents in {_names(self.corpus)}, queries in "
-            f"{_names(self.queries)}, judgements in {', '.join(told[:4])}{' …' if len(told) > 4 else ''}."
+            f"{_names(self.queries)}, judgements in {', '.join(told[:4]) or 'none'}{' …' if len(told) > 4 else ''}."
         )
 
     def columns(self) -> list[str]:
@@ -71,7 +71,7 @@ class Retrieval:
 def find_retrieval(label: str, files: Files, tables: Sequence[Table], splits: dict[str, str]) -> Retrieval | None:
     """The tables as one collection, None if they are none. Raises WorkbenchError if they are several."""
     judgements = [table for table in tables if _holds_judgements(table)]
-    if not judgements:
+    if not judgements and not _is_export(files):
         return None
     rest = [table for table in tables if table not in judgements]
     sides = {side: [table for table in rest if _side_of(table) == side] for side in SIDES}
@@ -104,7 +104,9 @@ def fill_with_retrieval(
     total = sum(table.count_rows() for some in tables.values() for table in some)
     skipped, steps = Skipped(), Steps(progress, total, "Reading documents")
     reader = ItemReader(source.files, target, options.page_dpi)
-    ids = {side: _fill_side(target, source, side, reader, (skipped, steps)) for side in ("corpus", "queries")}
+    # An export of documents without queries has an empty table of them, and no judgements.
+    sides = [side for side in ("corpus", "queries") if source.judgements or source.sample(side, 1)]
+    ids = {side: _fill_side(target, source, side, reader, (skipped, steps)) for side in sides}
     for table in source.judgements:
         split = "" if options.own_split else source.splits.get(table.name, "")
         columns = judgement_columns(table)
@@ -116,8 +118,14 @@ def fill_with_retrieval(
                 skipped.add(row.number, f"Row {row.number} of “{table.label}”: {error.message}")
     steps.end()
     judged = sum(table.count_rows() for table in source.judgements)
-    check_enough(source.label, target, skipped, judged)
+    if source.judgements:
+        check_enough(source.label, target, skipped, judged)
     return Filled(_labels(source), {"file": source.label, "rows": total, "roles": {}}, skipped.lines())
+
+
+def _is_export(files: Files) -> bool:
+    """Whether the upload is an export of ours, which may be of documents that nothing was judged for yet."""
+    return any(name.rpartition("/")[2] == "workbench.json" for name in files.names())
 
 
 def own_id(table: Table, side: str) -> str:
