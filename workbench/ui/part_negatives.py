@@ -114,7 +114,7 @@ class NegativesPart:
     ) -> Widgets:
         """Begin to mine in the background, replacing what was mined before."""
         given = {name: read_limit(name, value) for name, value in zip(NUMBERS, numbers, strict=True)}
-        settings = {"per_query": per_query, "document_modality": modality or "", **given}
+        settings: dict[str, Any] = {"per_query": per_query, "document_modality": modality or "", **given}
         collection = self._collection(place)
         spec = mining_spec(
             self.page.workspace,
