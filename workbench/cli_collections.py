@@ -75,7 +75,8 @@ def import_source(
         spec = {"name": name, **brought, "roles": roles or None, "seed": seed}
         spec |= {key: value for key, value in options.items() if value}
         result = do_job(opened, "import", jobs.free_name(opened, f"import-{name}"), spec)
-    answer(result, as_json, _added_words(result) + import_words(result))
+    words = import_words(result)
+    answer(result, as_json, _added_words(result) + words.replace("Imported ", "Now ", 1) if add else words)
 
 
 @collections.callback()
