@@ -289,6 +289,8 @@ def test_delimited_tables(encoding: str, data: st.DataObject) -> None:
             pass
     # With another separator in its cells a table may look like one of that; it is refused then, in words.
     doubtful = any(other in cell for cell in table.texts for other in ",;\t|\x00" if other != table.separator)
+    if not encoding.startswith("utf"):
+        doubtful |= re.search(rb"[\x80-\xff]{4}", table.data) is not None  # reads as no Western language
     with fresh_folder() as folder:
         path = folder / data.draw(st.sampled_from(["table.csv", "table.tsv"]))
         path.write_bytes(table.data)

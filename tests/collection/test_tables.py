@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.collection.uploads import json_lines, text_table, zip_of
-from workbench.collection import delimited, tables
+from workbench.collection import delimited, encodings
 from workbench.collection.archive import FolderFiles, ZipFiles
-from workbench.collection.tables import Table, detect_encoding, detect_separator
+from workbench.collection.encodings import detect_encoding
+from workbench.collection.tables import Table, detect_separator
 from workbench.errors import WorkbenchError
 
 
@@ -104,12 +105,53 @@ def test_a_name_of_a_column_with_an_open_quote_is_told(tmp_path):
         _ = table_at(path).columns
 
 
-def test_a_bad_byte_late_in_a_large_file_is_told_with_the_remedy(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "DETECTION_BYTES", 1 << 12)
+def test_a_bad_byte_late_in_a_large_file_is_told_by_its_row_with_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(encodings, "DETECTION_BYTES", 1 << 12)
     path = tmp_path / "a.csv"
     path.write_bytes(b"q,d\n" + b"hello,world\n" * 50_000 + "größe,x\n".encode("latin-1"))
-    with pytest.raises(WorkbenchError, match=r"begins as UTF-8 and does not go on so. Save it as UTF-8"):
-        list(table_at(path).rows())
+    told = [row for row in table_at(path).rows() if row.problem]
+    assert [(row.number, row.problem) for row in told] == [(50_002, encodings.FOREIGN_BYTES)]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_one_damaged_byte_costs_its_own_row_and_garbles_no_other(tmp_path, name):
+    lines = [b"q,d", "café,Käse".encode(), b"br\xfcken,x", "naïve,ß".encode()]
+    if name == "a.jsonl":
+        lines = [b'{"q": "%s", "d": "%s"}' % tuple(line.split(b",")) for line in lines]
+    path = tmp_path / name
+    path.write_bytes(b"\n".join(lines))
+    rows = list(table_at(path).rows())[-3:]
+    assert [row.problem for row in rows] == ["", encodings.FOREIGN_BYTES, ""]
+    assert [rows[0].cells, rows[2].cells] == [{"q": "café", "d": "Käse"}, {"q": "naïve", "d": "ß"}]
+
+
+@pytest.mark.parametrize("encoding", ["shift-jis", "big5", "gb2312", "cp1251", "koi8-r", "euc-kr"])
+def test_an_encoding_that_would_read_as_gibberish_is_refused(tmp_path, encoding):
+    words = {"cp1251": "что такое кошка", "koi8-r": "что такое кошка", "euc-kr": "고양이는 동물입니다"}
+    word = words.get(encoding, "貓是一種動物犬是另一種動物" if encoding == "big5" else "日本中国山川人口大小学校先生")
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"query,document\n{word},{word}\n".encode(encoding))
+    with pytest.raises(WorkbenchError, match=r"neither in UTF-8 nor in a Western encoding. Save it as UTF-8"):
+        _ = table_at(path).columns
+
+
+def test_western_texts_with_many_accents_are_read(tmp_path):
+    path = tmp_path / "a.csv"
+    for text in ("“Élève”, à l’été — où ça ? Déjà là…", "Größenwahnsinnige Übermüdung, äußerst", "smörgåsbord på ön"):
+        path.write_bytes(("query;document\n" + f"{text};{text}\n" * 20).encode("cp1252"))
+        assert [row.cells["query"] for row in table_at(path).rows()] == [text] * 20
+
+
+def test_json_lines_may_end_in_commas_and_a_table_without_one_object_is_told(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"q": "a", "d": "b"},\n{"q": "c", "d": "d"}\n')
+    assert [row.cells["q"] for row in table_at(path).rows()] == ["a", "c"]
+    path.write_text('{\n"q": "a",\n"d": "b"\n}\n')
+    with pytest.raises(WorkbenchError, match=r"“a.jsonl” has no line that can be read. Line 1: the line is not valid"):
+        _ = table_at(path).columns
+    path.write_text('[{"q": "a", "d": "b"}]')
+    with pytest.raises(WorkbenchError, match="holds one long JSON list"):
+        _ = table_at(path).columns
 
 
 def test_windows_1252_is_preferred_to_latin_1_where_it_fits():
@@ -123,6 +165,7 @@ def test_windows_1252_is_preferred_to_latin_1_where_it_fits():
         ("query,image\nhello; world,a.png\n", ","),
         ("a;b\n1,5;2,5\n3,5;4,5\n", ";"),
         ("a, b|c\nx|y\nz|w\n", "|"),
+        ("a;b\nshort\nx;y\n", ";"),
         ("caption\nhello, world\nmore, words\n", ","),
         ("query,image\nred, round,a.png\nblue, round,b.png\n", ","),
     ],

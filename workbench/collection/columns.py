@@ -25,7 +25,7 @@ NUMBER_SHARE = 0.9
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?|nan|[+-]?inf(inity)?", re.IGNORECASE)
 _QUERY_NAMES = ("query", "question", "anchor", "caption", "prompt", "title", "sentence1", "sentence", "text")
 _DOCUMENT_NAMES = ("document", "doc", "positive", "pos", "passage", "answer", "target", "sentence2", "context")
-_SCORE_NAMES = ("score", "similarity", "relevance", "label", "rating", "grade", "gain")
+SCORE_NAMES = ("score", "similarity", "relevance", "label", "rating", "grade", "gain")
 _NEGATIVE = re.compile(r"(hard[_ -]?)?neg(ative)?s?([_ -]?\d+)?", re.IGNORECASE)
 SPLIT_WORDS = dict.fromkeys(("train", "training"), "train")
 SPLIT_WORDS |= dict.fromkeys(("test", "testing", "dev", "validation", "valid", "val", "eval", "evaluation"), "eval")
@@ -70,6 +70,8 @@ def as_number(cell: Any) -> float | None:
             return math.inf if cell > 0 else -math.inf
     if isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()):
         return float(cell.strip().replace(",", "."))
+    if isinstance(cell, str) and cell.strip().lower() in ("true", "false"):  # as spreadsheets and pandas write them
+        return float(cell.strip().lower() == "true")
     return None
 
 
@@ -179,14 +181,14 @@ def propose_roles(kinds: dict[str, str], query: str | None = None, document: str
     roles = {name: "negative" for name in negatives if document and kinds[name] == kinds[document]}
     roles |= {query: "query"} if query else {}
     roles |= {document: "document"} if document else {}
-    score = _named([name for name, kind in kinds.items() if kind == "number"], _SCORE_NAMES)
+    score = _named([name for name, kind in kinds.items() if kind == "number"], SCORE_NAMES)
     return roles | ({score: "score"} if score and score not in roles else {})
 
 
 def is_role_name(name: str) -> bool:
     """Whether a cell is what people call the column of a query, a document, a negative or a score."""
     plain = name.strip().lower()
-    return plain in (*_QUERY_NAMES, *_DOCUMENT_NAMES, *_SCORE_NAMES) or bool(_NEGATIVE.fullmatch(plain))
+    return plain in (*_QUERY_NAMES, *_DOCUMENT_NAMES, *SCORE_NAMES) or bool(_NEGATIVE.fullmatch(plain))
 
 
 def is_negative(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import posixpath
 import re
@@ -13,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from workbench.collection.archive import Files, FolderFiles, ZipFiles
+from workbench.collection.encodings import detect_encoding
 from workbench.collection.filling import Filled, Progress, Skipped, Target
 from workbench.collection.items import Known, checked_item
 from workbench.collection.options import ImportOptions
 from workbench.collection.pdf import Page, Pdf, is_pdf, names_pdf
 from workbench.collection.segments import cut_video
 from workbench.collection.store import Item
-from workbench.collection.tables import detect_encoding
 from workbench.errors import WorkbenchError
 from workbench.media import NOUNS
 from workbench.media_formats import modality_of_name, sniff
@@ -187,8 +188,10 @@ class FileReader:
             raise WorkbenchError(f"the file “{name}” is no picture, sound, video, PDF or text that can be read.")
         if len(data) > MAX_TEXT_BYTES:
             raise WorkbenchError(f"the file “{name}” is a text of more than {MAX_TEXT_BYTES >> 20} MB. Cut it up.")
-        with self._files.open(name) as file:
-            text = data.decode(detect_encoding(file), "replace").strip()
+        try:
+            text = data.decode(detect_encoding(io.BytesIO(data)), "replace").strip()
+        except WorkbenchError as error:
+            raise WorkbenchError(f"the file “{name}” cannot be read: {error.message}") from None
         if not text:
             raise WorkbenchError(f"the file “{name}” is empty.")
         return Item(text=text, file=name)

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workbench.collection.columns import Column, as_text, cell_values, find_media, media_name, propose_roles
+from workbench.collection.columns import (
+    SCORE_NAMES,
+    Column,
+    as_text,
+    cell_values,
+    find_media,
+    media_name,
+    propose_roles,
+)
 from workbench.collection.documents import Documents
 from workbench.collection.items import empty_cell, read_media
 from workbench.collection.retrieval import Retrieval
@@ -147,6 +155,14 @@ def _problems(source: Source, rows: list[tuple[Table, Row]], columns: list[Colum
     roles = {column.role for column in columns}
     if not {"query", "document"} <= roles:
         problems.append("Two columns are needed: one that people look for, one that should be found. Choose them.")
+    problems += _doubtful_names(source, [column.name for column in columns])
+    if "score" not in roles:
+        problems += [
+            f"The column “{column.name}” holds words, so no row counts as less of a match than another. If it says how "
+            "well they match, put numbers in it: 1 for a match, 0 for none."
+            for column in columns
+            if column.kind == "text" and column.role is None and column.name.lower() in SCORE_NAMES
+        ]
     for table, row in rows:
         if row.problem:
             problems.append(f"{source.where(table, row)}: {row.problem}")
@@ -155,6 +171,17 @@ def _problems(source: Source, rows: list[tuple[Table, Row]], columns: list[Colum
             if problem:
                 problems.append(f"{source.where(table, row)}: {problem}")
     return problems
+
+
+def _doubtful_names(source: Source, names: list[str]) -> list[str]:
+    """A sentence if what stands where the column names should be reads like a row of its own."""
+    like_data = [name for name in names if len(name.split()) > 4 or name.rstrip().endswith(("?", "."))]
+    if not like_data or source.tables[0].extension not in ("csv", "tsv"):
+        return []
+    return [
+        f"The first row is taken for the names of the columns (“{like_data[0][:60]}”). If it is data, put a row such "
+        "as query,document above it."
+    ]
 
 
 def _cell_problem(source: Source, table: Table, cell: Any, column: Column) -> str:

@@ -7,7 +7,6 @@ count from 1.
 from __future__ import annotations
 
 import ast
-import codecs
 import csv
 import io
 import itertools
@@ -19,10 +18,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, BinaryIO
+from typing import Any
 
 from workbench.collection.archive import Files
 from workbench.collection.delimited import MAX_CELL_CHARACTERS, records
+from workbench.collection.encodings import FOREIGN_BYTES, detect_encoding, holds_foreign_bytes
 from workbench.errors import WorkbenchError
 from workbench.media_formats import sniff
 
@@ -30,7 +30,6 @@ EXTENSIONS = ("csv", "tsv", "jsonl", "ndjson", "parquet")
 SAVED = "arrow"  # read only where `datasets.save_to_disk` wrote it
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 50
-DETECTION_BYTES = 64 << 20
 PARQUET_ROWS_AT_ONCE = 32
 
 
@@ -99,11 +98,15 @@ class Table:
     @cached_property
     def encoding(self) -> str:
         with self.files.open(self.name) as file:
-            return detect_encoding(file)
+            try:
+                return detect_encoding(file)
+            except WorkbenchError as error:
+                raise WorkbenchError(f"“{self.label}” cannot be read: {error.message}") from None
 
     @contextmanager
     def _text(self) -> Iterator[io.TextIOWrapper]:
-        with io.TextIOWrapper(self.files.open(self.name), encoding=self.encoding, newline="") as text:
+        errors = "surrogateescape" if self.encoding == "utf-8" else "strict"  # told row by row
+        with io.TextIOWrapper(self.files.open(self.name), encoding=self.encoding, errors=errors, newline="") as text:
             try:
                 yield text
             except UnicodeDecodeError as error:
@@ -126,6 +129,7 @@ class Table:
         try:
             found = records(io.StringIO(sample, newline=""), separator)
             header, problem = next(((cells, problem) for cells, problem in found if cells or problem), ([], ""))
+            problem = problem or (FOREIGN_BYTES if any(map(holds_foreign_bytes, header)) else "")
         except csv.Error as error:
             raise WorkbenchError(f"“{self.label}” cannot be read: {error}. Save it as CSV again.") from error
         if problem:
@@ -160,8 +164,8 @@ class Table:
             if not header_seen:
                 header_seen = True
                 continue
-            if problem:
-                yield Row(number, problem=problem)
+            if problem or any(map(holds_foreign_bytes, record)):
+                yield Row(number, problem=problem or FOREIGN_BYTES)
             elif len(record) == width:
                 yield Row(number, _cells(columns, record, lists))
             elif any(cell.strip() for cell in record[width:]):
@@ -189,8 +193,12 @@ class Table:
 
     def _json_columns(self) -> list[str]:
         columns: dict[str, None] = {}
+        problem = ""
         for row, _ in zip(self._json_rows(), range(SAMPLE_ROWS), strict=False):
             columns |= dict.fromkeys(row.cells)
+            problem = problem or (row.problem and f"Line {row.number}: {row.problem}")
+        if problem and not columns:
+            raise WorkbenchError(f"“{self.label}” has no line that can be read. {problem}")
         return list(columns)
 
     def _json_rows(self) -> Iterator[Row]:
@@ -200,15 +208,19 @@ class Table:
                     yield self._json_row(number, line)
 
     def _json_row(self, number: int, line: str) -> Row:
+        if holds_foreign_bytes(line):
+            return Row(number, problem=FOREIGN_BYTES)
         try:
-            value = json.loads(line)
+            value = json.loads(line.strip().rstrip(","))  # the lines of a list are often taken out with their commas
         except (ValueError, RecursionError):
+            value = None
+            if not (number == 1 and line.lstrip().startswith("[")):
+                return Row(number, problem="the line is not valid JSON. Write one object on each line.")
+        if not isinstance(value, dict):
             if number == 1 and line.lstrip().startswith("["):
                 raise WorkbenchError(
                     f"“{self.label}” holds one long JSON list. Write one object on each line instead."
                 ) from None
-            return Row(number, problem="the line is not valid JSON. Write one object on each line.")
-        if not isinstance(value, dict):
             return Row(number, problem="the line is JSON and not an object. Write {“column”: value, …} on each line.")
         return Row(number, {str(key): cell for key, cell in value.items()})
 
@@ -309,43 +321,13 @@ def _cells(columns: list[str], record: list[str], lists: frozenset[str]) -> dict
     return cells
 
 
-def detect_encoding(file: BinaryIO) -> str:
-    """The encoding of a text: by its byte order mark, else UTF-16 by its zeros, UTF-8 if it decodes, else Latin-1.
-
-    Windows-1252, which shares all printable characters with Latin-1, is taken where it fits. Looks at the first
-    DETECTION_BYTES.
-    """
-    head = file.read(4096)
-    for mark, name in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if head.startswith(mark):
-            return name
-    if head[1::2].count(0) > len(head) // 8:
-        return "utf-16-le"
-    if head[0::2].count(0) > len(head) // 8:
-        return "utf-16-be"
-    data, read = head, 0
-    decoders = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8", "cp1252")}
-    while data and decoders and read < DETECTION_BYTES:
-        for name, decoder in list(decoders.items()):
-            try:
-                decoder.decode(data)
-            except UnicodeDecodeError:
-                del decoders[name]
-        read += len(data)
-        data = file.read(1 << 20)
-    return next(iter(decoders), "latin-1")
-
-
 def detect_separator(sample: str, prefer: str = ",") -> str:
     """The separator under which the header has several cells and most rows have as many; `prefer` if none fits.
 
     sample: the beginning of a table, its last record possibly cut off.
     """
     best, best_fit = prefer, (0.0, 0)
+    poor, poor_fit = prefer, (0.25, 0)
     for separator in (prefer, *(other for other in SEPARATORS if other != prefer)):
         try:
             found = itertools.islice(records(io.StringIO(sample, newline=""), separator), SAMPLE_ROWS)
@@ -361,7 +343,10 @@ def detect_separator(sample: str, prefer: str = ",") -> str:
         fit = (worth / len(lengths), lengths[0])
         if fit[0] > 0.5 and fit > best_fit:
             best, best_fit = separator, fit
-    return best
+        if fit > poor_fit:
+            poor, poor_fit = separator, fit
+    # Where most rows are too short, the header alone has to do.
+    return best if best_fit[1] else poor
 
 
 def unique_names(header: list[str]) -> list[str]:
