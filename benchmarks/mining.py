@@ -1,6 +1,7 @@
 """Mining hard negatives here ÷ `mine_hard_negatives` of Sentence Transformers, on text.
 
     python benchmarks/mining.py [--pairs 3000] [--rounds 3]
+    python benchmarks/mining.py --search [--queries 10000] [--documents 10000] [--dimension 256]
     python benchmarks/mining.py --large [--queries 100000] [--documents 100000] [--dimension 256]
 
 The same model (`starter`), the same pairs, the same settings: the first 100 ranks, a relative margin of 5 %, four
@@ -10,8 +11,9 @@ Both run on one thread and are timed in CPU seconds, so that other work on the m
 turn, and the least of each counts. The negatives must be the same, or no ratio is printed: a document may stand for
 another only where both are equally similar to 1e-6, which is what rounding leaves undecided.
 
-`--large` times the search alone on random vectors, each query near a document of its own, and measures the memory that
-comes on top of the vectors.
+Nearly all of that is the model. `--search` compares what is left once the vectors are there, on random ones, each query
+near a document of its own; theirs is given them by a model that only looks them up. `--large` times our search alone at
+100,000 × 100,000, on all cores, and measures the memory that comes on top of the vectors.
 """
 
 from __future__ import annotations
@@ -90,12 +92,13 @@ def mined_here(workspace: Any, embedder: Any) -> Negatives:
     return found
 
 
-def mined_there(model: Any, dataset: Any) -> Any:
+def mined_there(model: Any, dataset: Any, corpus: list[str] | None = None) -> Any:
     from sentence_transformers.util import mine_hard_negatives
 
     return mine_hard_negatives(
         dataset,
         model,
+        corpus=corpus,
         range_max=LAST_RANK,
         relative_margin=1 - MARGIN,
         num_negatives=PER_QUERY,
@@ -162,22 +165,86 @@ def compare(pairs_wanted: int, rounds: int) -> None:
     )
 
 
-def large(queries: int, documents: int, dimension: int) -> None:
-    import psutil
+class LooksUp:
+    """As much of a SentenceTransformer as its mining asks for: `q7` and `d7` name vectors."""
 
-    from workbench.enrich.hard_negatives import Known, MiningSettings, hard_negatives
+    device = "cpu"
 
+    def __init__(self, queries: np.ndarray, documents: np.ndarray) -> None:
+        self._vectors = {"q": queries, "d": documents}
+
+    def encode_query(self, texts: list[str], **_: Any) -> np.ndarray:
+        return self._vectors[texts[0][0]][[int(text[1:]) for text in texts]]
+
+    encode_document = encode_query
+
+    def similarity(self, one: Any, other: Any) -> Any:
+        from sentence_transformers.util import dot_score
+
+        return dot_score(one, other)
+
+    def similarity_pairwise(self, one: Any, other: Any) -> Any:
+        from sentence_transformers.util import pairwise_dot_score
+
+        return pairwise_dot_score(one, other)
+
+
+def random_vectors(queries: int, documents: int, dimension: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Unit vectors of queries and documents, and the document that each query lies near."""
     generator = np.random.default_rng(0)
 
     def unit(count: int) -> np.ndarray:
         vectors = generator.standard_normal((count, dimension), dtype=np.float32)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    document_vectors = unit(documents)
-    own = np.arange(queries) % documents
+    document_vectors, own = unit(documents), np.arange(queries) % documents
     query_vectors = unit(queries)
     query_vectors += 0.5 * document_vectors[own]
     query_vectors /= np.linalg.norm(query_vectors, axis=1, keepdims=True)
+    return query_vectors, document_vectors, own
+
+
+def compare_search(queries: int, documents: int, dimension: int, rounds: int) -> None:
+    import torch
+    from datasets import Dataset
+
+    from workbench.enrich.hard_negatives import Known, MiningSettings, hard_negatives
+
+    torch.set_num_threads(1)
+    query_vectors, document_vectors, own = random_vectors(queries, documents, dimension)
+    table = {"query": [f"q{number}" for number in range(queries)], "answer": [f"d{number}" for number in own]}
+    dataset, model = Dataset.from_dict(table), LooksUp(query_vectors, document_vectors)
+    corpus = [f"d{number}" for number in range(documents)]
+    settings = MiningSettings(per_query=PER_QUERY, last_rank=LAST_RANK, margin=MARGIN)
+    right = Known(np.arange(queries), own)
+    here, there = [], []
+    for _ in range(rounds):
+        seconds, mined = cpu_seconds(lambda: hard_negatives(query_vectors, document_vectors, right, settings))
+        here.append(seconds)
+        seconds, found = cpu_seconds(lambda: mined_there(model, dataset, corpus))
+        there.append(seconds)
+    ours: Negatives = {}
+    for query, document, score in zip(mined.queries, mined.documents, mined.similarities, strict=True):
+        ours.setdefault(f"q{query}", {})[f"d{document}"] = float(score)
+    theirs: Negatives = {}
+    for row in found:
+        theirs.setdefault(row["query"], {})[row["negative"]] = row["scores"][1]
+    undecided, other = differences(ours, theirs)
+    if other or not len(mined):
+        sys.exit(f"{other} of {len(mined)} negatives differ, so the ratio would mean nothing.")
+    print(
+        f"{min(here) / min(there):.3f} = the search here ({min(here):.2f} CPU s) ÷ mine_hard_negatives of the same "
+        f"vectors ({min(there):.2f} CPU s); {queries:,} × {documents:,} × {dimension}, one thread, least of {rounds} "
+        f"in turn; the same {len(mined):,} negatives, of which {undecided} swapped with one that is as similar to 1e-6"
+    )
+
+
+def large(queries: int, documents: int, dimension: int) -> None:
+    import psutil
+
+    from workbench.enrich.hard_negatives import Known, MiningSettings, hard_negatives
+
+    query_vectors, document_vectors, own = random_vectors(queries, documents, dimension)
     before = psutil.Process().memory_info().rss / (1 << 20)
     right = Known(np.arange(queries), own)
     started, cpu = time.perf_counter(), time.process_time()
@@ -200,13 +267,16 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--pairs", type=int, default=3000)
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--search", action="store_true")
     options.add_argument("--large", action="store_true")
-    options.add_argument("--queries", type=int, default=100_000)
-    options.add_argument("--documents", type=int, default=100_000)
+    options.add_argument("--queries", type=int)
+    options.add_argument("--documents", type=int)
     options.add_argument("--dimension", type=int, default=256)
     chosen = options.parse_args()
     if chosen.large:
-        large(chosen.queries, chosen.documents, chosen.dimension)
+        large(chosen.queries or 100_000, chosen.documents or 100_000, chosen.dimension)
+    elif chosen.search:
+        compare_search(chosen.queries or 10_000, chosen.documents or 10_000, chosen.dimension, chosen.rounds)
     else:
         compare(chosen.pairs, chosen.rounds)
 
