@@ -28,8 +28,10 @@ from workbench.media import NOUNS
 
 SIDES = ("queries", "corpus")
 QUERY_IDS = ("query-id", "query_id", "queryid", "query id", "qid", "q_id", "topic_id")
-DOCUMENT_IDS = ("corpus-id", "corpus_id", "document-id", "document_id", "doc-id", "doc_id", "docid", "docno", "did")
-DOCUMENT_IDS += ("pid", "passage-id", "passage_id", "corpusid", "documentid", "document id", "doc id")
+DOCUMENT_IDS = (
+    *("corpus-id", "corpus_id", "corpusid", "document-id", "document_id", "documentid", "document id"),
+    *("doc-id", "doc_id", "doc id", "docid", "docno", "did", "passage-id", "passage_id", "pid"),
+)
 OWN_IDS = ("_id", "id")
 SCORES = ("score", "relevance", "rel", "label", "grade", "gain", "rating", "similarity")
 MOST_QREL_COLUMNS = 8

@@ -145,7 +145,9 @@ def _copy_packets(source: Any, target: Any, copies: dict[Any, Any], span: tuple[
         packet.stream = copies[stream]
         try:
             target.mux(packet)
-        except av.error.ValueError:
+        except av.error.ArgumentError:
+            if stream is video:
+                raise
             continue  # a sound packet out of order at the seam
 
 

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,19 +142,19 @@ class CollectionWriter:
 
     def add(self, side: str, item: Item) -> str:
         """Store an item (with its thumbnail, if it has media) on a side unless it is there; returns its id."""
-        row = row_from_item(item)
-        identifier = str(row["id"])
+        identifier = item.id or item.content_id()
         if not self.has(side, identifier):
+            row = row_from_item(item if item.id else replace(item, id=identifier))
             media = (item.image, item.audio, item.video, item.thumbnail)
             self._tables[side].write(row, sum(len(data) for data in media if data) + len(item.text or ""))
             self._rows[side][identifier] = len(self._rows[side])
-            self._modalities[side].add(item.modality)
+            self._modalities[side].add(row["modality"])
         return identifier
 
     def judge(self, query: str, document: str, score: float = 1.0, split: str = "") -> None:
         """Say how relevant a document is for a query (ids). Of several scores for one pair the highest stays.
 
-        split: `train` or `eval` where what was brought says so; once it does for any pair, the others are train.
+        split: `train` or `eval` where what was brought says so; once it holds any pair out, the others are train.
         """
         key = self._rows["queries"][query] << 32 | self._rows["corpus"][document]
         self._scores[key] = max(score, self._scores.get(key, score))
@@ -221,7 +222,7 @@ class CollectionWriter:
         keys = np.fromiter(self._scores, dtype=np.int64, count=len(self._scores))
         query_rows, document_rows = keys >> 32, keys & 0xFFFFFFFF
         both = self._rows["queries"].keys() & self._rows["corpus"].keys()
-        if self._given:
+        if "eval" in self._given.values():
             split = given_split(query_rows, document_rows, [self._given.get(int(key), "train") for key in keys])
         else:
             split = split_judgements(
