@@ -40,7 +40,7 @@ def records(text: Iterable[str], separator: str) -> Iterator[tuple[list[str], st
             if not lines.taken:
                 raise
             first, *rest = lines.taken
-            record = None if rest else _in_one_line(first, separator)
+            mended = None if rest else _in_one_line(first, separator)
             if len(rest) > LONG_LINES:
                 long += 1
                 if long > MOST_LONG:
@@ -50,7 +50,7 @@ def records(text: Iterable[str], separator: str) -> Iterator[tuple[list[str], st
             problem = (
                 f"a cell has more than {MAX_CELL_CHARACTERS:,} characters. Shorten it." if too_long else STRAY_QUOTE
             )
-        yield (record, "") if record is not None else ([], problem)
+        yield (mended, "") if mended is not None else ([], problem)
 
 
 class _Lines:
