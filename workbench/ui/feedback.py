@@ -112,7 +112,7 @@ class Feedback:
                 self.page.workspace, name, asked.query, document, verdict,
                 by=by, model=asked.model, query_text=asked.query.text or "", when=time.time(),
             )  # fmt: skip
-        gr.Info(feedback_views.noted(verdict, name), duration=4)
+        gr.Info(feedback_views.noted(verdict, name), duration=4, title="Feedback")
         return {
             self.marks: {"asked": key, "verdicts": self.pressed(asked.query, name, asked.collection)},
             **self.offer(asked.collection),

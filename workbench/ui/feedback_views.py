@@ -36,7 +36,7 @@ def noted(verdict: str, collection: str) -> str:
 
 def words() -> str:
     """What the buttons are for, beside the choice of the collection."""
-    return '<p class="quiet small">Your thumbs are kept, to train on and to score by, in</p>'
+    return '<p class="quiet small">Your thumbs are kept as pairs to train on, in</p>'
 
 
 def verdicts(collection: Collection, query_id: str) -> dict[str, str]:

@@ -136,7 +136,7 @@ class NegativesPart:
         if act == "drop":
             name = collection_in_hand(self.page.workspace, place)
             count = drop_mined(self.page.workspace, name)
-            gr.Info(f"Dropped {words.count(count, 'hard negative')} from “{name}”.", duration=4)
+            gr.Info(f"Dropped {words.count(count, 'hard negative')} from “{name}”.", duration=4, title="Hard negatives")
         else:
             job_views.use_job(self.page.workspace, act, str(said.get("name", "")))
         return self.draw(place, self._collection(place))
