@@ -23,6 +23,7 @@ from typing import Any
 from workbench.collection.archive import Files
 from workbench.collection.delimited import MAX_CELL_CHARACTERS, records
 from workbench.collection.encodings import FOREIGN_BYTES, detect_encoding, holds_foreign_bytes
+from workbench.collection.saved import saved_batches
 from workbench.errors import WorkbenchError
 from workbench.media_formats import sniff
 
@@ -274,28 +275,6 @@ class Table:
                             yield Row(number, cells)
             except (pyarrow.ArrowException, OSError, ValueError) as error:
                 raise WorkbenchError(f"“{self.label}” is damaged after row {number}. Save or copy it again.") from error
-
-
-@contextmanager
-def saved_batches(files: Files, name: str) -> Iterator[tuple[Any, Iterator[Any]]]:
-    """The schema and the record batches of an Arrow file, mapped into memory: a batch may hold a thousand pictures."""
-    import pyarrow
-
-    with ExitStack() as stack:
-        file = stack.enter_context(files.open(name))
-        path = getattr(file, "name", None)
-        if not isinstance(path, str):  # a member of a ZIP
-            copy = stack.enter_context(tempfile.NamedTemporaryFile())
-            shutil.copyfileobj(file, copy, 1 << 20)
-            copy.flush()
-            path = copy.name
-        try:
-            mapped = stack.enter_context(pyarrow.memory_map(path))
-            reader = pyarrow.ipc.open_stream(mapped)
-            schema = reader.schema
-        except (pyarrow.ArrowException, OSError, ValueError) as error:
-            raise WorkbenchError(f"“{name}” is no Arrow table, or only part of one. Save or copy it again.") from error
-        yield schema, iter(reader)
 
 
 def list_in_cell(cell: str) -> list[Any] | None:
