@@ -106,13 +106,14 @@ class Edit:
         """Say how relevant a document is for a query (ids). It takes the place of what was said of that pair before."""
         if split not in ("train", "eval"):
             raise ValueError(f"split must be train or eval, not {split!r}")
-        self._judged[query, document] = (
+        pair = (query, document)
+        self._judged[pair] = (
             float(score),
             split,
             source,
             json.dumps(meta, ensure_ascii=False) if meta else None,
         )
-        self._unjudged[query, document] = None
+        self._unjudged[pair] = None
 
     def unjudge(self, pairs: Iterable[Pair], source: str | None = None) -> None:
         """Forget what was said of these (query id, document id) pairs; with `source`, only what has that source."""
@@ -328,11 +329,14 @@ def edit_collection(workspace: Workspace, name: str, what: str, *, coalesce: boo
         before = versions(path)
         newest = (read_json(before[0] / CHANGE) or {}) if before else {}
         joins = coalesce and newest.get("joins") == edit.what and newest["when"] > time.time() - COALESCE_SECONDS
+        needed = _needed(workspace, name)
+        joins = joins and edit.collection.fingerprint not in needed
         decision: dict[str, Any] = {}
         if not joins:
             number = int(before[0].name) + 1 if before else 1
             _keep_version(path, staged / "old", edit.what, edit.what if coalesce else "")
-            decision = {"history": f"{number:04d}", "forget": [old.name for old in before[KEPT_VERSIONS - 1 :]]}
+            forget = [old.name for old in before[KEPT_VERSIONS - 1 :] if _fingerprint(old) not in needed]
+            decision = {"history": f"{number:04d}", "forget": forget}
         _decide(path, staged, card, decision)
 
 
@@ -374,6 +378,24 @@ def _changing(workspace: Workspace, name: str) -> Iterator[tuple[Path, Path]]:
             yield path, staged
         finally:
             shutil.rmtree(staged, ignore_errors=True)
+
+
+def _needed(workspace: Workspace, name: str) -> set[str]:
+    """The fingerprints of the versions that runs which have not finished began with: they may yet be resumed."""
+    found = set()
+    for folder in workspace.runs.iterdir():
+        if not (folder / "summary.json").exists():
+            try:
+                spec = (read_json(folder / "job.json") or {}).get("spec") or {}
+            except (ValueError, AttributeError):  # a damaged run needs nothing
+                continue
+            if spec.get("collection") == name:
+                found.add(str(spec.get("collection_fingerprint")))
+    return found
+
+
+def _fingerprint(version: Path) -> str:
+    return str((read_json(version / "card.json") or {}).get("fingerprint"))
 
 
 def _keep_version(path: Path, folder: Path, what: str, joins: str) -> None:
