@@ -18,6 +18,7 @@ from workbench.collection.editing import changes, edit_collection, undo
 from workbench.collection.store import Collection, Item, list_collections, open_collection
 from workbench.collection.writing import CollectionWriter
 from workbench.errors import WorkbenchError
+from workbench.job_folder import create_job_folder
 from workbench.workspace import Workspace, new_folder, open_workspace
 
 
@@ -145,6 +146,29 @@ def test_many_small_additions_stay_few_files_and_one_step(pets: Workspace) -> No
     check_counts(pets)
     undo(pets, "pets")
     assert open_collection(pets, "pets").card.counts["queries"] == 12
+
+
+def test_the_version_that_an_unfinished_run_began_with_is_kept(pets: Workspace) -> None:
+    def label(number: int) -> str:
+        with edit_collection(pets, "pets", "Labelled", coalesce=True) as edit:
+            edit.judge(edit.add("queries", Item(text=f"typed {number}")), ids(pets, "corpus")["answer 1"])
+        return open_collection(pets, "pets").fingerprint
+
+    first, begun = label(0), label(1)
+    spec = {"collection": "pets", "collection_fingerprint": begun}
+    job = create_job_folder(pets.run("queued"), "train", spec, {})
+    for number in range(2, 2 * editing.KEPT_VERSIONS):
+        with edit_collection(pets, "pets", f"Change {number}") as edit:
+            edit.card(source={"number": number})
+        label(number)
+    assert len(open_collection(pets, "pets", begun).queries) == 14
+    with pytest.raises(WorkbenchError, match="no longer kept"):
+        open_collection(pets, "pets", first)
+    (job.path / "summary.json").write_text("{}")
+    with edit_collection(pets, "pets", "The last") as edit:
+        edit.card(source={})
+    with pytest.raises(WorkbenchError, match="no longer kept"):
+        open_collection(pets, "pets", begun)
 
 
 def test_sides_are_swapped_and_queries_change_split(pets: Workspace) -> None:
