@@ -7,6 +7,7 @@ import random
 import pytest
 
 from tests.doctor.making import found, judgement, make, text_pairs, words
+from tests.doctor.planting import encoded, photo
 from workbench.collection.store import Item
 from workbench.doctor.examples import in_words
 from workbench.doctor.texts import script_of
@@ -32,7 +33,9 @@ def test_a_text_on_both_sides_is_no_duplicate(workspace: Workspace) -> None:
 
 def test_items_of_several_modalities_are_not_the_same_for_their_text_alone(workspace: Workspace) -> None:
     queries, corpus, judgements = text_pairs(60)
-    items: dict[str, str | Item] = {key: Item(text="the same words", image=key.encode()) for key in corpus}
+    items: dict[str, str | Item] = {
+        key: Item(text="the same words", image=encoded(photo(number, (96, 72)))) for number, key in enumerate(corpus)
+    }
     assert found(make(workspace, queries, items, judgements)) == []
 
 

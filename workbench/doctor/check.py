@@ -17,7 +17,21 @@ from workbench.doctor.examined import Examined, Progress
 from workbench.doctor.findings import Finding, by_severity
 from workbench.doctor.judgements import find_contradictions, find_false_negatives
 from workbench.doctor.leaks import find_leaked_documents, find_leaked_queries
+from workbench.doctor.pictures import (
+    find_blank_pictures,
+    find_picture_duplicates,
+    find_picture_sizes,
+    find_unreadable_pictures,
+)
+from workbench.doctor.sounds import (
+    find_silence,
+    find_sound_duplicates,
+    find_sound_sizes,
+    find_unreadable_sounds,
+)
 from workbench.doctor.texts import find_exact_duplicates, find_lengths, find_near_duplicates, find_personal_data
+from workbench.doctor.videos import find_unreadable_videos, find_video_duplicates
+from workbench.doctor.with_model import find_hubs, find_truncated_texts
 from workbench.job_folder import JobFolder
 from workbench.workspace import Workspace, disk_full_in_words, read_json, write_json
 
@@ -35,6 +49,18 @@ CHECKS: list[Callable[[Examined], Iterable[Finding]]] = [
     find_direction,
     find_personal_data,
     find_lengths,
+    find_picture_duplicates,
+    find_sound_duplicates,
+    find_video_duplicates,
+    find_unreadable_pictures,
+    find_unreadable_sounds,
+    find_unreadable_videos,
+    find_blank_pictures,
+    find_silence,
+    find_picture_sizes,
+    find_sound_sizes,
+    find_truncated_texts,
+    find_hubs,
 ]
 
 
