@@ -105,7 +105,9 @@ def seen_pictures(examined: Examined, side: str) -> Seen:
 def _look(examined: Examined, side: str) -> Seen:
     expected = ids_with(examined, side, "image")
     grids = file_array((len(expected), GRID, GRID, 3), np.uint8)
-    ids, sizes, digests, blank, unreadable = [], [], [], [], {}
+    ids: list[str] = []
+    sizes, digests, blank = [], [], []
+    unreadable: dict[str, str] = {}
     for identifier, found in looks(examined, side, "image", look_at_picture):
         if isinstance(found, WorkbenchError):
             unreadable[identifier] = found.message
@@ -264,7 +266,7 @@ def find_picture_sizes(examined: Examined) -> Iterator[Finding]:
 
 def _sizes(side: str, seen: Seen) -> Iterator[Finding]:
     short, long = seen.sizes.min(axis=1), seen.sizes.max(axis=1)
-    figures = {
+    figures: dict[str, Any] = {
         "pictures": len(seen.ids),
         "median": [int(np.median(seen.sizes[:, 0])), int(np.median(seen.sizes[:, 1]))],
         "smallest": [int(value) for value in seen.sizes[np.argmin(short)]],
