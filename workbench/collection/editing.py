@@ -113,13 +113,13 @@ class Edit:
             source,
             json.dumps(meta, ensure_ascii=False) if meta else None,
         )
-        self._unjudged[pair] = None
 
     def unjudge(self, pairs: Iterable[Pair], source: str | None = None) -> None:
         """Forget what was said of these (query id, document id) pairs; with `source`, only what has that source."""
         for pair in pairs:
             if pair in self._judged and source in (None, self._judged[pair][2]):
                 del self._judged[pair]
+                self._unjudged[pair] = None  # what it had taken the place of goes too
             self._unjudged.setdefault(pair, source)
 
     def drop(self, side: str, ids: Iterable[str]) -> None:
@@ -212,7 +212,7 @@ class Edit:
         if "meta" not in base.column_names:
             base = base.append_column("meta", pa.nulls(len(base), pa.string()))
         base = base.select(schema.names).cast(schema)
-        base = base.filter(self._stays(base)) if self._unjudged else base
+        base = base.filter(self._stays(base)) if self._judged or self._unjudged else base
         if self._judged:
             pairs = list(self._judged)
             columns = [[query for query, _ in pairs], [document for _, document in pairs]]
@@ -246,13 +246,16 @@ class Edit:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        queries, documents = (pa.array(sorted({pair[at] for pair in self._unjudged}), pa.string()) for at in (0, 1))
+        queries, documents = (
+            pa.array(list({pair[at] for pairs in (self._judged, self._unjudged) for pair in pairs}), pa.string())
+            for at in (0, 1)
+        )
         near = pc.and_(pc.is_in(base["query"], queries), pc.is_in(base["document"], documents))
         stays = np.ones(len(base), bool)
         for row in np.flatnonzero(np.asarray(near)).tolist():
             pair = (base["query"][row].as_py(), base["document"][row].as_py())
-            if pair in self._unjudged and self._unjudged[pair] in (None, base["source"][row].as_py()):
-                stays[row] = False
+            forgotten = pair in self._unjudged and self._unjudged[pair] in (None, base["source"][row].as_py())
+            stays[row] = not forgotten and pair not in self._judged
         return pa.array(stays)
 
     def _check_known(self, judgements: Any, tables: dict[str, tuple[Any, set[str]]]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from workbench import jobs
 from workbench.collection.store import Card, list_collections, open_collection, remove_collection
 from workbench.doctor.mended import read_standing
 from workbench.job_folder import JobFolder
@@ -14,6 +15,7 @@ from workbench.ui.bring import Bring
 from workbench.ui.brought import Brought
 from workbench.ui.page import Page, Widgets, clock, view
 from workbench.ui.part_check import CheckPart
+from workbench.ui.part_generate import GeneratePart
 from workbench.ui.part_more import MorePart
 from workbench.ui.part_negatives import NegativesPart
 from workbench.ui.part_pairs import PairsPart
@@ -25,7 +27,7 @@ TICK_SECONDS = 1.0
 BRING, ADD = "bring", "add"
 WORKS = ("import", "check", "export", "push")
 # Not drawn again while they are open because something else has changed: they keep what is half done.
-OWN_PACE = ("review", "negatives")
+OWN_PACE = ("review", "negatives", "generate")
 
 
 def build(page: Page, tab: gr.Tab) -> None:
@@ -42,13 +44,14 @@ class DataTab:
         self.bring = Bring(page)
         self.job = view("data-job")
         self.row = view("data-parts")
-        check, more = CheckPart(page), MorePart(page)
-        self.parts: list[parts.Part] = [PairsPart(page), check, NegativesPart(page), ReviewPart(page), more]
+        pairs, check, negatives, writes = PairsPart(page), CheckPart(page), NegativesPart(page), GeneratePart(page)
+        review, more = ReviewPart(page), MorePart(page)
+        self.parts: list[parts.Part] = [pairs, check, negatives, writes, review, more]
         self.timer = gr.Timer(TICK_SECONDS, active=False)
         self.seen = gr.Textbox(visible="hidden", label="Seen")
-        self._wire(tab, check, more)
+        self._wire(tab, check, writes, more)
 
-    def _wire(self, tab: gr.Tab, check: CheckPart, more: MorePart) -> None:
+    def _wire(self, tab: gr.Tab, check: CheckPart, writes: GeneratePart, more: MorePart) -> None:
         page, bring = self.page, self.bring
         inner = [widget for part in self.parts for widget in part.widgets]
         drawn = [self.top, bring.column, bring.demo, self.row, self.job, self.timer, self.seen, *inner]
@@ -63,8 +66,8 @@ class DataTab:
         page.on([bring.mapper.click], self.use_mapper, bring.values, whole, queue=True)
         clicked = [view.click for view in (self.top, self.row, self.job, self.parts[0].widgets[0])]
         page.on(clicked, self.use_view, bring.values, whole)
-        heads = [check.findings.change, more.history.change]
-        page.on(heads, self.draw_head, [self.top, self.row], [self.top, self.row])
+        heads = [view.change for view in (check.findings, check.job, more.exports, more.pushes, more.history)]
+        page.on(heads, self.draw_head, [self.top, self.row], [self.top, self.row, self.timer])
         page.on([page.place.change], self.follow, [self.seen], whole)
 
     def refresh(self, place: Place, *values: Any) -> Widgets:
@@ -79,14 +82,13 @@ class DataTab:
             shown = None
         bringing = place.part if place.part in (BRING, ADD) and shown else ""
         bringing = bringing or (BRING if brought or not (collections or imports) else "")
-        current = [*imports, *(job for work in WORKS[1:] for job in job_views.open_jobs(self.page.workspace, work))]
         return {
             self.top: data_views.top(collections, shown, bringing, bool(imports)),
             self.bring.column: gr.Column(visible=bool(bringing)),
             self.bring.demo: gr.Column(visible=bringing == BRING and not brought),
             self.job: "".join(job_views.job_card(job, _title(job)) for job in imports),
-            self.timer: clock(any(not job.status().ended for job in current), TICK_SECONDS),
-            self.seen: self._seen(place, current, collections),
+            self.timer: clock(self._busy(), TICK_SECONDS),
+            self.seen: self._seen(place, collections),
             **self._draw_parts(place, None if bringing else shown),
         }
 
@@ -100,19 +102,20 @@ class DataTab:
         return parts.buttons(self.parts, parts.chosen(self.parts, place), badges)
 
     def draw_head(self, place: Place, top: str, row: str) -> Widgets | None:
-        """A part has changed the collection: the counts and the badge follow."""
+        """A part has changed the collection or begun a job: the counts, the badge and the clock follow."""
         collections = list_collections(self.page.workspace)
         shown = self._in_hand(place, collections)
         if shown is None or place.part in (BRING, ADD):
             return None
         drawn = {self.top: data_views.top(collections, shown, "", False), self.row: self._draw_row(place, shown)}
-        return None if [*drawn.values()] == [top, row] else {**drawn}
+        busy = self._busy()
+        return {**drawn, self.timer: clock(True, TICK_SECONDS)} if busy or [*drawn.values()] != [top, row] else None
 
     def watch_jobs(self, place: Place, seen: str, *values: Any) -> Widgets | None:
         """While a job works: its progress; when it has ended, what came of it."""
-        workspace = self.page.workspace
-        current = [job for work in WORKS for job in job_views.open_jobs(workspace, work)]
-        if self._seen(place, current, list_collections(workspace)) == seen:
+        for work in WORKS:
+            job_views.open_jobs(self.page.workspace, work)  # one that was killed is told so here
+        if self._seen(place, list_collections(self.page.workspace)) == seen:
             return None
         changed = self.refresh(place, *values)
         shown = parts.chosen(self.parts, place)
@@ -178,9 +181,14 @@ class DataTab:
         card = self._in_hand(place, list_collections(self.page.workspace)) if place.part == ADD else None
         return card.name if card else ""
 
-    def _seen(self, place: Place, current: list[JobFolder], collections: list[Card]) -> str:
+    def _busy(self) -> bool:
+        return any(not job.status().ended for work in WORKS for job in job_views.open_jobs(self.page.workspace, work))
+
+    def _seen(self, place: Place, collections: list[Card]) -> str:
+        """Changes with every job of the tab, one that began and ended between two looks too."""
+        worked = (job.etag() for job in jobs.list_jobs(self.page.workspace) if job.work in WORKS)
         cards_seen = (f"{card.name}@{card.created}" for card in collections)
-        return " ".join([_part(place), *(job.etag() for job in current), *cards_seen])
+        return " ".join([_part(place), *worked, *cards_seen])
 
 
 def _coming(imports: list[JobFolder]) -> set[str]:
