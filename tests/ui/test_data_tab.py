@@ -170,3 +170,15 @@ def test_files_brought_together_lie_beside_each_other_once(workspace: Workspace,
     with pytest.raises(WorkbenchError):
         Brought("paste", text="only one part").path(workspace)
     assert [one.name for one in path.parent.parent.iterdir() if not one.name.startswith(".")] == [path.parent.name]
+
+
+def test_of_a_data_set_of_the_hub_no_more_is_fetched_than_was_asked_for(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("query,document\na,b\nc,d\n")
+    preview = preview_source(tmp_path / "pairs.csv")
+    chosen = Chosen.proposed(preview, "pairs")
+    brought = Brought("hub", repo="maria/birds", config="small")
+    assert 'name="rows"' in mapper(preview, chosen, from_hub=True)
+    assert 'name="rows"' not in mapper(preview, chosen)
+    hub = {"repo": "maria/birds", "config": "small", "split": "", "rows": 10_000}
+    assert brought.source(workspace, chosen.most_rows()) == {"hub": hub}
+    assert Chosen(rows="anything").most_rows() == 0

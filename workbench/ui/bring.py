@@ -102,20 +102,26 @@ class Bring:
         preview = self._look(brought)
         taken = {card.name for card in list_collections(self._page.workspace)}
         chosen = Chosen.proposed(preview, brought.proposed_name(taken))
-        return {self.mapper: mapper_views.mapper(preview, chosen, adding_to)}
+        return {self.mapper: mapper_views.mapper(preview, chosen, adding_to, from_hub=brought.way == "hub")}
 
     def choose(self, brought: Brought, said: dict[str, Any], adding_to: str) -> Widgets:
         """What the mapper's selects and its Turn round say."""
         chosen = Chosen.read(said)
         chosen = chosen.turned() if said["act"] == "turn" else chosen
-        return {self.mapper: mapper_views.mapper(self._look(brought), chosen, adding_to)}
+        return {self.mapper: mapper_views.mapper(self._look(brought), chosen, adding_to, from_hub=brought.way == "hub")}
 
     def start(self, brought: Brought, said: dict[str, Any], adding_to: str) -> str:
         """Begin the import in the background; returns the collection's name."""
         chosen, preview, workspace = Chosen.read(said), self._look(brought), self._page.workspace
         name = adding_to or _free(workspace, chosen.name)
         roles = chosen.roles(preview) if preview.columns else None
-        spec = {"name": name, **brought.source(workspace), "roles": roles, "seed": 0, **chosen.options()}
+        spec = {
+            "name": name,
+            **brought.source(workspace, chosen.most_rows()),
+            "roles": roles,
+            "seed": 0,
+            **chosen.options(),
+        }
         spec |= {"add": True} if adding_to else {}
         jobs.start(workspace, "import", jobs.free_name(workspace, f"import-{name}"), spec)
         return name

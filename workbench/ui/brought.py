@@ -55,10 +55,10 @@ class Brought:
             return preview_dataset(self.repo, self.config, self.split)
         return preview_source(self.path(workspace))
 
-    def source(self, workspace: Workspace) -> dict[str, Any]:
-        """What the spec of an import job says of where the rows are."""
+    def source(self, workspace: Workspace, most_rows: int = 0) -> dict[str, Any]:
+        """What the spec of an import job says of where the rows are; of a data set of the Hub so many, 0 for all."""
         if self.way == "hub":
-            return {"hub": {"repo": self.repo, "config": self.config, "split": self.split}}
+            return {"hub": {"repo": self.repo, "config": self.config, "split": self.split, "rows": most_rows}}
         return {"source": str(self.path(workspace))}
 
     def path(self, workspace: Workspace) -> Path:

@@ -140,15 +140,15 @@ def has_media(item: Item) -> bool:
     return any(part is not None for part in (item.image, item.audio, item.video))
 
 
-def item_box(item: Item, shown: Collection, side: str, row: int, media_route: MediaRoute) -> str:
-    """The upper part of a card: the picture, the player, or the text."""
+def item_box(item: Item, shown: Collection, side: str, row: int, media_route: MediaRoute, key: str = "play") -> str:
+    """The upper part of a card: the picture, the player, or the text. key: sets players of one item apart."""
     for kind in ("video", "image", "audio"):
         if getattr(item, kind) is None:
             continue
         full = media_route.url(shown.name, shown.fingerprint, side, row, kind)
         thumb = media_route.url(shown.name, shown.fingerprint, side, row, "thumb") if item.thumbnail else full
         name = item.text or item.file or words.modality(kind)
-        return cards.media(kind, thumb, full, name, f"play-{shown.name}-{side}-{row}")
+        return cards.media(kind, thumb, full, name, f"{key}-{shown.name}-{side}-{row}")
     return cards.words_box(item.text or "")
 
 

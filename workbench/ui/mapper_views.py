@@ -17,6 +17,7 @@ from workbench.ui import cards, words
 LARGEST_INLINE = {"audio": 600_000, "video": 1_000_000}
 EVERY_NEGATIVE = "*"
 PAGE_DPI = {"100": "coarse: 100 dpi", "150": "usual: 150 dpi", "250": "small print: 250 dpi"}
+HUB_ROWS = {"1000": "the first 1,000", "10000": "the first 10,000", "100000": "the first 100,000", "": "all"}
 SEGMENTS = {"": "each as a whole", "5": "pieces of 5 s", "10": "pieces of 10 s", "30": "pieces of 30 s"}
 UNASKED = "They can be searched as they are. Type queries for them in Review, or have them written by a model."
 SPOKEN = {
@@ -42,6 +43,7 @@ class Chosen:
     name: str = ""
     page_dpi: str = "150"
     segment_seconds: str = ""
+    rows: str = "10000"
 
     @classmethod
     def proposed(cls, preview: Preview, name: str) -> Chosen:
@@ -81,6 +83,10 @@ class Chosen:
             "score": self.score or None,
         }
 
+    def most_rows(self) -> int:
+        """How many rows of a data set of the Hub are fetched, 0 for all."""
+        return int(self.rows) if self.rows in HUB_ROWS and self.rows else 0
+
     def options(self) -> dict[str, Any]:
         """The choices that pages and videos have, for the spec of the import."""
         dpi = int(self.page_dpi) if self.page_dpi in PAGE_DPI else 150
@@ -88,8 +94,11 @@ class Chosen:
         return {"page_dpi": dpi, "segment_seconds": seconds}
 
 
-def mapper(preview: Preview, chosen: Chosen, adding_to: str = "") -> str:
-    """The whole mapper. adding_to: the collection that the rows join, "" where they become one of their own."""
+def mapper(preview: Preview, chosen: Chosen, adding_to: str = "", *, from_hub: bool = False) -> str:
+    """The whole mapper. adding_to: the collection that the rows join, "" where they become one of their own.
+
+    from_hub: how many rows are fetched may be chosen.
+    """
     if preview.layout and not preview.columns:
         return _documents(preview, chosen, adding_to)
     kinds = {column.name: column.kind for column in preview.columns}
@@ -97,13 +106,14 @@ def mapper(preview: Preview, chosen: Chosen, adding_to: str = "") -> str:
     problems = cards.notice(warning, tone="warn", closable=False) if warning else ""
     if preview.problems:
         problems += cards.notice("Before you import:", preview.problems, tone="warn", closable=False)
+    fetched = f"<label>Rows {_select('rows', 'Rows', HUB_ROWS, chosen.rows)}</label>" if from_hub else ""
     layout = f'<p class="quiet">{cards.text(preview.layout)}</p>' if preview.layout else ""
     row_words = f"{words.count(preview.row_count, 'row')}. " if preview.row_count is not None else ""
     return (
         f'<section class="card mapper">{layout}<div class="split">{_sentence(preview, chosen)}</div>{problems}'
         f"{_table(preview, chosen)}"
         f'<div class="split end"><div class="fields">{_optional(preview, chosen)}{_file_choices(preview, chosen)}'
-        f"{_name_field(chosen, adding_to)}</div>{_actions(adding_to)}</div>"
+        f"{fetched}{_name_field(chosen, adding_to)}</div>{_actions(adding_to)}</div>"
         f'<p class="quiet small">{row_words}Texts, pictures and sounds are told apart by what is in them.</p></section>'
     )
 

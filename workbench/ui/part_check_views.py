@@ -141,7 +141,7 @@ class Examples:
     """Draws the offenders of findings, as they are in the collection today."""
 
     def __init__(self, collection: Collection, media_route: MediaRoute) -> None:
-        self._collection, self._media = collection, media_route
+        self._collection, self._media, self._drawn = collection, media_route, 0
         self._rows = {"queries": collection.query_rows, "corpus": collection.document_rows}
 
     def of(self, finding: Finding) -> str:
@@ -181,11 +181,10 @@ class Examples:
 
     def _item(self, side: str, row: int, label: str) -> str:
         item = self._collection.item(side, row)
+        self._drawn += 1
+        box = item_box(item, self._collection, side, row, self._media, key=f"check-{self._drawn}")
         caption = ""
         if has_media(item) and (item.text or item.file):
             caption = f'<p class="caption" tabindex="0">{cards.text(item.text or item.file)}</p>'
         head = f'<p class="label">{cards.text(label)}</p>' if label else ""
-        return (
-            f'<article class="card item">{head}{item_box(item, self._collection, side, row, self._media)}'
-            f"{caption}</article>"
-        )
+        return f'<article class="card item">{head}{box}{caption}</article>'

@@ -65,14 +65,14 @@ class MorePart:
             self.top: views.add(collection.card),
             self.exports: views.exports(exports, newest, self.page.downloads),
             self.push_words: views.push(personal, allowed=self.page.may_run_code),
-            self.anyway: gr.Checkbox(visible=bool(personal), value=False),
+            self.anyway: gr.Checkbox(visible=bool(personal)),
             self.pushes: views.pushes(pushes, newest),
             self.history: views.history(since),
         }
 
     def hide(self) -> Widgets:
         """Nothing of it."""
-        return {self.column: gr.Column(visible=False)}
+        return {self.column: gr.Column(visible=False), self.anyway: gr.Checkbox(value=False)}
 
     def use_view(self, place: Place, event: gr.EventData) -> Widgets:
         """What the buttons of the part and of a job card do."""
