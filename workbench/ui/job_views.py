@@ -7,7 +7,7 @@ from workbench.job_folder import JobFolder
 from workbench.ui import cards
 from workbench.workspace import Workspace
 
-RESUMABLE = ("evaluate", "index", "train")
+RESUMABLE = ("evaluate", "generate", "index", "train")
 
 
 def open_jobs(workspace: Workspace, work: str) -> list[JobFolder]:
