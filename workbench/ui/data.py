@@ -66,7 +66,8 @@ class DataTab:
         page.on([bring.mapper.click], self.use_mapper, bring.values, whole, queue=True)
         clicked = [view.click for view in (self.top, self.row, self.job, self.parts[0].widgets[0])]
         page.on(clicked, self.use_view, bring.values, whole)
-        heads = [view.change for view in (check.findings, check.job, more.exports, more.pushes, more.history)]
+        said = (check.findings, check.job, writes.result, more.exports, more.pushes, more.history)
+        heads = [view.change for view in said]
         page.on(heads, self.draw_head, [self.top, self.row], [self.top, self.row, self.timer])
         page.on([page.place.change], self.follow, [self.seen], whole)
 

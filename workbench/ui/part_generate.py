@@ -74,7 +74,7 @@ class GeneratePart:
             made["which"] = gr.Dropdown([("without a query", "unqueried"), ("all", "all")], **_about("which"))
             made["per_document"] = _number("per_document", 20)
         with gr.Accordion(
-            "Advanced: the prompt, a check, how many, and prices",
+            "Advanced: prompt, check, limits, prices",
             open=False,
             elem_id="generate-advanced",
             elem_classes=["inner"],
@@ -243,5 +243,5 @@ def _number(name: str, most: int | None) -> gr.Number:
 def _price(label: str, name: str) -> gr.Textbox:
     return gr.Textbox(
         "", label=f"Price of a million tokens {label}", info="In any currency. Empty: no cost is shown.",
-        placeholder="0.15", max_lines=1, elem_id=f"generate-{name}-price",
+        placeholder="none", max_lines=1, elem_id=f"generate-{name}-price",
     )  # fmt: skip

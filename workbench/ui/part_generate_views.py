@@ -46,6 +46,7 @@ def top(collection: Collection, allowed: bool, environment: Mapping[str, str]) -
     without, every = unqueried(collection), len(collection.corpus)
     noun = collection.card.labels.get("document", "document")
     said = f"{without:,} of {words.count(every, noun)} {'has' if without == 1 else 'have'} no query."
+    said = said if without else f"Every {noun} has a query."
     small = f"{SENT} {key_words(environment)}"
     return cards.card(
         f'{made}<p id="generate-count">{cards.text(said)}</p><p class="quiet small">{cards.text(small)}</p>'
