@@ -95,7 +95,9 @@ def run_generation(
     found = {document: record for document, record in log.read().items() if document in collection.document_rows}
     failures = [record for record in found.values() if record.failed]
     if len(failures) == len(found):
-        raise WorkbenchError(failures[-1].failed, [_about(record) for record in failures[-PROBLEMS_SHOWN:]])
+        reason = failures[-1].failed
+        others = [record for record in failures if record.failed != reason]
+        raise WorkbenchError(reason, [_about(record) for record in others[-PROBLEMS_SHOWN:]])
     dropped = {"duplicate": 0, "round-trip": 0, "unusable": 0}
     kept = list(_new_queries(collection, found, settings, dropped))
     if embedder is not None and kept:
