@@ -79,7 +79,7 @@ def test_queries_are_previewed_written_looked_at_and_taken_back(app: App, page: 
     assert axe(page) == []
     page.click("#generate-undo")
     page.wait_for_selector("#tab-data .heading:has-text('1 question,')")
-    assert page.locator("#generate-undo, #generate-review").count() == 0
+    assert page.locator("#generate-undo, #generate-review, #generate-dismiss").count() == 0
     assert page.browsing.dialogs == [] and page.browsing.errors == []
 
 

@@ -187,13 +187,16 @@ class GeneratePart:
         return generation_settings({**kept, "dry_run": dry_run})
 
     def _last_result(self, collection: Collection) -> str:
-        """What came of the newest writing that has finished."""
+        """What came of the newest writing that has finished and has not been taken back."""
+        history = changes(self.page.workspace, collection.name)
         for job in jobs.list_jobs(self.page.workspace):
             found = job.result() if job.work == WORK and job.spec.get("collection") == collection.name else None
-            if found and "kept" in found and job.status().state == "finished":
-                newest = next(iter(changes(self.page.workspace, collection.name)), None)
-                made = newest if newest is not None and _made_by(newest, job, found) else None
-                return views.result(found, job.name, len(generated_queries(collection)), made)
+            if not found or "kept" not in found or job.status().state != "finished":
+                continue
+            change = next((one for one in history if _made_by(one, job, found)), None)
+            if change is not None or not found["kept"]:
+                undoable = change if change is not None and change == history[0] else None
+                return views.result(found, job.name, len(generated_queries(collection)), undoable)
         return ""
 
     def _collection(self, place: Place) -> Collection:
