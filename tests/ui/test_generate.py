@@ -116,6 +116,15 @@ def test_a_page_that_is_open_to_others_asks_no_address(part: GeneratePart, works
         part.use_view(PLACE, Pressed(act="resume", name="generate-library"))  # type: ignore[arg-type]
 
 
+def test_what_cannot_be_used_is_told_in_words(part: GeneratePart) -> None:
+    with pytest.raises(WorkbenchError, match="cannot be used on the page"):
+        part.show_preview(PLACE, *given(part, round_trip="/etc"))
+    with pytest.raises(WorkbenchError, match="no password, key"):
+        part.show_preview(PLACE, *given(part, endpoint="http://me:secret@localhost/v1"))
+    drawn = part.show_preview(PLACE, *given(part, endpoint="", per_document=None))[part.preview]
+    assert "Write the address of an endpoint" in drawn and "generate-write" not in drawn
+
+
 def test_the_key_is_told_of_and_never_shown() -> None:
     assert "none is set" in views.key_words({})
     assert "one is set" in views.key_words({KEY_VARIABLE: "sk-1"})
