@@ -138,7 +138,7 @@ def test_a_collection_that_is_not_there_is_made_and_takes_the_document_with_it(w
     collection = open_collection(workspace, "marks")
     assert collection.item("corpus", 0) == document
     assert [(row["query"], row["document"], row["score"]) for row in said(workspace, "marks")] == [(query, "p1", 2.0)]
-    assert collection.card.counts == {"queries": 1, "documents": 1, "train": 1, "eval": 0}
+    assert collection.card.counts == {"queries": 1, "documents": 1, "train": 1, "eval": 0, "wrong": 0}
     assert collection.card.split["method"] == "query"
     give_feedback(workspace, "marks", Item(text="red"), document, "down", **WHO)
     assert len(open_collection(workspace, "marks").corpus) == 1

@@ -257,7 +257,8 @@ def test_a_first_score_is_possible_after_a_few_labels(pages: Workspace) -> None:
     train = [words for words in map(str, range(100)) if _would_train(words)][:8]
     for number, words in enumerate(train):
         label(pages, "pages", f"p{number:02}", words)
-    assert open_collection(pages, "pages").card.counts == {"queries": 8, "documents": 40, "train": 7, "eval": 1}
+    counts = open_collection(pages, "pages").card.counts
+    assert counts == {"queries": 8, "documents": 40, "train": 7, "eval": 1, "wrong": 0}
 
 
 def _would_train(words: str) -> bool:

@@ -24,7 +24,7 @@ def write(folder, count: int = 10) -> Collection:
 
 def test_what_was_written_is_read_back(tmp_path):
     collection = write(tmp_path / "it")
-    assert collection.card.counts == {"queries": 10, "documents": 10, "train": 7, "eval": 3}
+    assert collection.card.counts == {"queries": 10, "documents": 10, "train": 7, "eval": 3, "wrong": 0}
     assert collection.card.modalities == {"query": ["text"], "document": ["image"]}
     item = collection.item("corpus", 4)
     assert (item.image, item.file, item.modality) == (make.picture(colour=(4, 0, 0)), "4.png", "image")

@@ -1,7 +1,8 @@
 """The pictures that the README shows, taken only when they are asked for.
 
 WORKBENCH_SCREENSHOTS names a workspace whose newest index was made with a tuned model, and which has an evaluation of
-it; a finished late-interaction run there is used to rerank.
+it; a finished late-interaction run there is used to rerank. The parts of the Data tab are taken of the newest
+collection that has been checked and mined.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 
 from tests.ui.conftest import ROOT, App, choose, open_tab, start_app
+from workbench.collection.store import list_collections
+from workbench.doctor.check import read_check
 from workbench.index.registry import list_indexes
 from workbench.ui.choices import finished_runs
 from workbench.workspace import open_workspace
@@ -53,7 +56,7 @@ def test_pictures_for_the_readme(finished: App, new_page: Callable[..., Any]) ->
     index = max(list_indexes(finished.workspace), key=lambda card: card.created)
     place = {"collection": index.collection, "run": index.model.removeprefix("run:"), "index": index.name}
     light, dark, narrow = new_page(), new_page(dark=True), new_page(width=390, height=844)
-    for tab in ("data", "train", "runs", "evaluate"):
+    for tab in ("train", "runs", "evaluate"):
         open_tab(light, finished, tab, **place)
         keep(light, tab)
     open_tab(dark, finished, "evaluate", **place)
@@ -62,3 +65,13 @@ def test_pictures_for_the_readme(finished: App, new_page: Callable[..., Any]) ->
         open_tab(page, finished, "search", **place)
         search(page, finished)
         keep(page, name)
+
+
+def test_pictures_of_the_data_tab(finished: App, new_page: Callable[..., Any]) -> None:
+    cards = list_collections(finished.workspace)
+    card = next(card for card in cards if read_check(finished.workspace, card.name) is not None)
+    page = new_page()
+    for part, shown in {"": "#data-collection img", "check": ".finding", "review": "[data-pair][aria-current]"}.items():
+        open_tab(page, finished, "data", collection=card.name, part=part)
+        page.wait_for_selector(shown)
+        keep(page, part or "data")

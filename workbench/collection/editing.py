@@ -292,6 +292,7 @@ class Edit:
                 "documents": len(tables["corpus"][0]),
                 "train": len(judgements) - len(held),
                 "eval": len(held),
+                "wrong": pc.sum(pc.less_equal(judgements["score"], 0)).as_py() or 0,
             },
             modalities={
                 "query": sorted_modalities(tables["queries"][1]),

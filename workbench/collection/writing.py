@@ -201,6 +201,7 @@ class CollectionWriter:
                 "queries": len(query_ids),
                 "documents": len(document_ids),
                 **count_judgements(columns["split"]),
+                "wrong": sum(score <= 0 for score in columns["score"]),
             },
             modalities={"query": self._sorted_modalities("queries"), "document": self._sorted_modalities("corpus")},
             split=split,

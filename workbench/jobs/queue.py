@@ -76,7 +76,7 @@ def _others(workspace: Workspace, job: JobFolder, device: str, place: tuple[floa
                 theirs = (float(described["created"]), other.name)
             except (WorkbenchError, TypeError, ValueError):
                 continue
-            if not uses_device(described["work"]) or device_of(described) != device or watch(other).ended:
+            if not uses_device(described["work"], other.spec) or device_of(described) != device or watch(other).ended:
                 continue
             if other.status().state != "queued":
                 running.append(other.name)

@@ -56,7 +56,7 @@ def do_work(workspace: Workspace, job: JobFolder, works_module: str | None, orph
     try:
         described = job.job
         job.write_status(state="queued", note="", reason="", **processes.identity())
-        turn = device_turn(workspace, job) if uses_device(described["work"]) else nullcontext()
+        turn = device_turn(workspace, job) if uses_device(described["work"], job.spec) else nullcontext()
         with turn:
             job.check_stop()
             job.write_status(state="starting", note="")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from workbench.errors import WorkbenchError
@@ -35,9 +35,12 @@ def check_work(work: str, works_module: str | None = None) -> str:
     return work
 
 
-def uses_device(work: str) -> bool:
-    """Whether this work waits for the device, so that two of its kind never compute at the same time."""
-    return work not in WORKS_WITHOUT_DEVICE
+def uses_device(work: str, spec: Mapping[str, Any]) -> bool:
+    """Whether this work waits for the device, so that two of its kind never compute at the same time.
+
+    A check computes on it only where it is asked to look with a model.
+    """
+    return work not in WORKS_WITHOUT_DEVICE and (work != "check" or bool(spec.get("model")))
 
 
 def load_work(work: str, works_module: str | None = None) -> Work:

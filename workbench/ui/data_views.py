@@ -63,10 +63,12 @@ def counts_sentence(card: Card) -> str:
         words.count(counts.get(key, 0), card.labels.get(side, side))
         for key, side in (("queries", "query"), ("documents", "document"))
     ]
-    pairs = counts.get("train", 0) + counts.get("eval", 0)
+    wrong = counts.get("wrong", 0)
+    pairs = counts.get("train", 0) + counts.get("eval", 0) - wrong
     if not counts.get("queries"):
         return f"{words.count(counts.get('documents', 0), 'document')}, without queries yet."
-    sentence = f"{sides[0]}, {sides[1]}, {words.count(pairs, 'pair')}."
+    marked = f", {words.count(wrong, 'wrong answer')} marked as such" if wrong else ""
+    sentence = f"{sides[0]}, {sides[1]}, {words.count(pairs, 'pair')}{marked}."
     return " ".join(part for part in (sentence, card.split.get("sentence", "")) if part)
 
 
