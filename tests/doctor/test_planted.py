@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.doctor.making import judgement, make, text_pairs, words
+from tests.doctor.planting import encoded, melody, photo, sound_file
 from workbench.collection.editing import changes, undo
 from workbench.collection.scenes import render, sample_scenes
 from workbench.collection.store import Item, open_collection
@@ -109,6 +112,47 @@ def plant_other_script(c: Content) -> set[str]:
     return {"d25"}
 
 
+def media(kind: str, data: bytes) -> Item:
+    """A picture or sound as an import stores it."""
+    part: dict[str, Any] = {kind: data}
+    return Item(thumbnail=thumbnail(kind, data), **part)
+
+
+def plant_blank_picture(c: Content) -> set[str]:
+    c.corpus["blank"] = media("image", encoded(Image.new("RGB", (64, 64), "white")))
+    c.judgements.append(judgement("q31", "blank"))
+    return {"blank"}
+
+
+def plant_silence(c: Content) -> set[str]:
+    c.corpus["silent"] = media("audio", sound_file(np.zeros(8_000, np.float32)))
+    c.judgements.append(judgement("q32", "silent"))
+    return {"silent"}
+
+
+def plant_unreadable(c: Content) -> set[str]:
+    c.corpus["broken"] = Item(image=b"\x89PNG\r\n\x1a\n and then nothing")
+    c.judgements.append(judgement("q33", "broken"))
+    return {"broken"}
+
+
+def plant_copy_of_a_picture(c: Content) -> set[str]:
+    picture = photo(1)
+    c.corpus |= {
+        "photo": media("image", encoded(picture)),
+        "again.jpg": media("image", encoded(picture, format="JPEG")),
+    }
+    c.judgements += [judgement("q34", "photo"), judgement("q34", "again.jpg")]
+    return {"photo", "again.jpg"}
+
+
+def plant_copy_of_a_sound(c: Content) -> set[str]:
+    tune = melody(1)
+    c.corpus |= {"tune": media("audio", sound_file(tune)), "quiet": media("audio", sound_file(tune * 0.4))}
+    c.judgements += [judgement("q35", "tune"), judgement("q35", "quiet")]
+    return {"tune", "quiet"}
+
+
 PLANTED: dict[str, Callable[[Content], set[str]]] = {
     "exact-duplicate": plant_exact_duplicate,
     "near-duplicate": plant_near_duplicate,
@@ -121,6 +165,11 @@ PLANTED: dict[str, Callable[[Content], set[str]]] = {
     "length, hardly anything": plant_hardly_anything,
     "length, far longer": plant_far_longer,
     "length, another script": plant_other_script,
+    "blank-image": plant_blank_picture,
+    "silence": plant_silence,
+    "unreadable": plant_unreadable,
+    "near-duplicate, a picture": plant_copy_of_a_picture,
+    "near-duplicate, a sound": plant_copy_of_a_sound,
 }
 # A copy that was planted for another fault is a duplicate as well.
 COPIES = {
