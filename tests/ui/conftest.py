@@ -144,6 +144,7 @@ def start(workspace: Workspace) -> Iterator[Callable[..., App]]:
         one.stop()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All tests with the page run one after another, in one of the test processes: a browser wants a core."""
     for item in items:
