@@ -144,14 +144,6 @@ def start(workspace: Workspace) -> Iterator[Callable[..., App]]:
         one.stop()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests with the page run one after another, in one of the test processes: a browser wants a core."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, once for all tests."""
@@ -233,10 +225,12 @@ def axe(page: Any) -> list[str]:
 
     if not page.evaluate("'axe' in window"):
         page.evaluate(Path(AXE_FILE_PATH).read_text())
+        # Colours fade from one theme to the other, and axe must not look in the middle of it.
+        page.add_style_tag(content="*, *::before, *::after { transition: none !important; animation: none !important }")
     before = page.evaluate("wb.dark()")
     found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
     page.evaluate("(dark) => wb.setTheme(dark ? 'light' : 'dark')", before)
-    page.wait_for_timeout(250)  # colours fade from one theme to the other
+    page.wait_for_timeout(100)
     found += page.evaluate("axe.run({runOnly: ['color-contrast'], resultTypes: ['violations']})")["violations"]
     page.evaluate("(dark) => wb.setTheme(dark ? 'dark' : 'light')", before)
     return [
