@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 MODALITIES = ("text", "image", "audio", "video")
 SIDES = ("queries", "corpus")
 HASHED_AT_ONCE = 1 << 17
+LOADING_ATTEMPTS = 50
 HISTORY, STAGED, DECIDED = "history", ".change", "decided.json"
 
 
@@ -126,11 +128,21 @@ class Collection:
     def _load(self, part: str) -> Dataset:
         from datasets import load_from_disk
 
-        path = self.path
-        finish_change(path)
-        if (read_json(path / "card.json") or {}).get("fingerprint") != self.fingerprint:
-            path = _version(path, self.fingerprint)
-        return load_from_disk(str(path / part))
+        for _ in range(LOADING_ATTEMPTS):
+            finish_change(self.path)
+            path = self.path if self._is_current() else _version(self.path, self.fingerprint)
+            try:
+                table = load_from_disk(str(path / part))
+            except FileNotFoundError:  # a change was being moved into place just now
+                time.sleep(0.02)
+                continue
+            # What was read is this version's only if no change came in between.
+            if path is not self.path or (self._is_current() and not (path / STAGED / DECIDED).exists()):
+                return table
+        raise WorkbenchError(f"The collection “{self.name}” is damaged: its {part} cannot be read. Import it again.")
+
+    def _is_current(self) -> bool:
+        return (read_json(self.path / "card.json") or {}).get("fingerprint") == self.fingerprint
 
     def side(self, side: str) -> Dataset:
         """The table of one side, `queries` or `corpus`."""
