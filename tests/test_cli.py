@@ -304,7 +304,7 @@ def import_small(workspace: Workspace, folder: Path) -> None:
     import_collection(workspace, "numbers", write_pairs(folder / "pairs.csv"))
 
 
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+def until(condition: Callable[[], Any], seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"still not so after {seconds:.0f} s"

@@ -93,7 +93,7 @@ def test_a_work_that_ignores_the_request_is_ended_after_the_grace_period(workspa
     jobs.stop(job)  # two minutes, if nobody asks again
     assert not jobs.wait(job, timeout=1.5).ended
     jobs.stop(job, grace_seconds=0.5)
-    status = jobs.wait(job, timeout=20)
+    status = jobs.wait(job, timeout=90)
     assert status.state == "stopped" and "did not stop by itself" in status.reason
     assert nothing_left(job)
 
@@ -111,14 +111,14 @@ def test_the_babysitter_asks_for_a_stop_when_the_computer_shuts_down(workspace, 
     job = begin("count", "shutdown", to=1000)
     until_counting(job)
     part(job, "babysitter").terminate()
-    assert jobs.wait(job, timeout=20).state == "stopped"
+    assert jobs.wait(job, timeout=90).state == "stopped"
 
 
 def test_a_worker_told_to_leave_by_another_program_clears_up_and_can_be_resumed(workspace, begin):
     job = begin("deaf", "terminated")
     until_state(job, "running")
     part(job, "worker").terminate()
-    status = jobs.wait(job, timeout=20)
+    status = jobs.wait(job, timeout=90)
     assert status.state == "stopped" and "Resume" in status.reason
 
 

@@ -13,7 +13,7 @@ from workbench.job_folder import JobFolder, Status
 from workbench.jobs import processes
 
 
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
     """Wait until `condition` is true, and return what it gave; fail the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -23,7 +23,7 @@ def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
     raise AssertionError(f"still not so after {seconds:.0f} s")
 
 
-def until_state(job: JobFolder, *states: str, seconds: float = 20.0) -> Status:
+def until_state(job: JobFolder, *states: str, seconds: float = 90.0) -> Status:
     def reached() -> Status | None:
         status = jobs.watch(job)
         assert status.state in states or not status.ended, f"{job.name} is {status.state}: {status.reason}"
@@ -44,5 +44,5 @@ def part(job: JobFolder, module: str) -> psutil.Process:
     )
 
 
-def nothing_left(job: JobFolder, seconds: float = 10.0) -> bool:
+def nothing_left(job: JobFolder, seconds: float = 30.0) -> bool:
     return bool(until(lambda: not processes.tagged(job.path), seconds))

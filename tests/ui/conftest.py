@@ -56,7 +56,7 @@ class App:
         """End the page's process, and wait until it is gone."""
         if self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=60)
 
 
 @dataclass
@@ -182,7 +182,7 @@ def new_page(browser: Any) -> Iterator[Callable[..., Any]]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         page.browsing = watch(page)
         return page
 

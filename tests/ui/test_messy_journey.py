@@ -117,7 +117,7 @@ def judge_a_search(app: App, page: Any) -> None:
 
 def wait_for_source(app: App, source: str, count: int) -> list[str]:
     """The sources of all judgements on disk, once so many have this one."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while time.monotonic() < end:
         sources = open_collection(app.workspace, NAME).judgements["source"][:]
         if sources.count(source) == count:

@@ -113,33 +113,42 @@ class Collection:
     def fingerprint(self) -> str:
         return self.card.fingerprint
 
-    @cached_property
+    @property
     def queries(self) -> Dataset:
-        return self._load("queries")
+        return self._tables["queries"]
 
-    @cached_property
+    @property
     def corpus(self) -> Dataset:
-        return self._load("corpus")
+        return self._tables["corpus"]
+
+    @property
+    def judgements(self) -> Dataset:
+        return self._tables["judgements"]
 
     @cached_property
-    def judgements(self) -> Dataset:
-        return self._load("judgements")
-
-    def _load(self, part: str) -> Dataset:
+    def _tables(self) -> dict[str, Dataset]:
+        """All three tables, of one version, also while others change the collection."""
         from datasets import load_from_disk
 
         for _ in range(LOADING_ATTEMPTS):
             finish_change(self.path)
-            path = self.path if self._is_current() else _version(self.path, self.fingerprint)
+            path = self.path
+            if not self._is_current():
+                try:
+                    path = _version(self.path, self.fingerprint)
+                except WorkbenchError:
+                    # One of many small changes, of which not every version is kept; nothing of it has been read yet.
+                    self.card = Collection(self.path).card
+                    continue
             try:
-                table = load_from_disk(str(path / part))
+                tables = {part: load_from_disk(str(path / part)) for part in (*SIDES, "judgements")}
             except FileNotFoundError:  # a change was being moved into place just now
                 time.sleep(0.02)
                 continue
-            # What was read is this version's only if no change came in between.
+            # What was read is of this version only if no change came in between.
             if path is not self.path or (self._is_current() and not (path / STAGED / DECIDED).exists()):
-                return table
-        raise WorkbenchError(f"The collection “{self.name}” is damaged: its {part} cannot be read. Import it again.")
+                return tables
+        raise WorkbenchError(f"The collection “{self.name}” is damaged: its tables cannot be read. Import it again.")
 
     def _is_current(self) -> bool:
         return (read_json(self.path / "card.json") or {}).get("fingerprint") == self.fingerprint
