@@ -168,27 +168,40 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def profile(browser: Any) -> Iterator[Any]:
+    """One profile of the browser for all tests, so that Gradio's scripts are read and compiled once for each page.
+
+    It asks for less motion: drawing what turns would cost the cores that the jobs under test need.
+    """
+    context = browser.new_context(reduced_motion="reduce")
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def new_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """`new_page(width=1280, height=860, dark=False)`: a tab in a browser profile of its own.
+def new_page(profile: Any) -> Iterator[Callable[..., Any]]:
+    """`new_page(width=1280, height=860, dark=False)`: a tab of the browser, which remembers nothing of other tests.
 
     Its `.browsing` says what it asked for, and what went wrong.
     """
-    contexts = []
+    pages = []
 
     def make(width: int = 1280, height: int = 860, dark: bool = False) -> Any:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page = profile.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme="dark" if dark else "light")
         page.set_default_timeout(90_000)
         page.browsing = watch(page)
         return page
 
     yield make
-    for context in contexts:
-        context.close()
+    for page in pages:
+        if page.url.startswith("http"):
+            page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        page.close()
+    profile.clear_cookies()
 
 
 @pytest.fixture
