@@ -240,7 +240,7 @@ def test_ctrl_c_stops_the_job_gracefully_and_exits_with_1(workspace, tmp_path):
         job = jobs.find(workspace, "index-i")
         until(lambda: "Waiting" in jobs.watch(job).note)
         command.send_signal(signal.SIGINT)
-        out, err = command.communicate(timeout=30)
+        out, err = command.communicate(timeout=120)
     assert (command.returncode, out) == (1, "")
     assert "Stopping “index-i”" in err and "Traceback" not in err
     assert jobs.watch(job).state == "stopped" and not processes.tagged(job.path)
@@ -258,7 +258,7 @@ def test_the_job_goes_on_when_the_terminal_is_killed(workspace, tmp_path):
         time.sleep(1)
         assert jobs.watch(job).state == "queued" and processes.tagged(job.path)
         jobs.stop(job)
-        assert jobs.wait(job, timeout=30).state == "stopped"
+        assert jobs.wait(job, timeout=120).state == "stopped"
 
 
 def test_a_search_is_printed_as_the_design_spells_it(run, workspace, tmp_path, monkeypatch):

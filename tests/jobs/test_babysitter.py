@@ -34,7 +34,7 @@ def test_killing_the_worker_shows_as_crashed_within_five_seconds_and_takes_its_c
 
     (job.path / "counted").write_text("998")
     jobs.resume(workspace, "crashed", works_module="toy_works")
-    assert jobs.wait(job, timeout=30).state == "finished"
+    assert jobs.wait(job, timeout=120).state == "finished"
     assert nothing_left(job)
 
 
@@ -80,7 +80,7 @@ def test_killing_a_child_is_the_work_s_own_affair(workspace, begin):
     until_counting(job)
     [child] = [p for p in processes.tagged(job.path) if "workbench.jobs" not in " ".join(p.cmdline())]
     child.kill()
-    assert jobs.wait(job, timeout=30).state == "finished"
+    assert jobs.wait(job, timeout=120).state == "finished"
     assert nothing_left(job)
 
 
@@ -107,7 +107,7 @@ def test_killing_the_app_leaves_the_run_going_and_a_new_app_finds_it(workspace, 
     [job] = jobs.list_jobs(workspace)
     try:
         until_counting(job)
-        assert jobs.wait(job, timeout=30).state == "finished"
+        assert jobs.wait(job, timeout=120).state == "finished"
         assert nothing_left(job)
     finally:
         processes.kill_tagged(job.path)
@@ -115,13 +115,13 @@ def test_killing_the_app_leaves_the_run_going_and_a_new_app_finds_it(workspace, 
 
 def test_children_that_outlive_a_finished_work_are_ended(workspace, begin):
     job = begin("count", "messy", to=1, children=3)
-    assert jobs.wait(job, timeout=30).state == "finished"
-    assert nothing_left(job, seconds=1)
+    assert jobs.wait(job, timeout=120).state == "finished"
+    assert nothing_left(job)
 
 
 def test_a_crash_inside_a_library_names_the_signal(workspace, begin):
     job = begin("break", "segfault", how="segfault")
-    status = jobs.wait(job, timeout=30)
+    status = jobs.wait(job, timeout=120)
     assert status.state == "crashed" and "SIGSEGV" in status.reason
     assert "Segmentation fault" in (job.path / "log.txt").read_text()  # faulthandler's report
 

@@ -40,7 +40,7 @@ def test_a_job_on_a_full_disk_fails_in_words_and_goes_on_when_there_is_room_agai
     until_counting(job)
     filler = workspace.root / "filler"
     fill(filler)
-    status = jobs.wait(job, timeout=90)
+    status = jobs.wait(job, timeout=120)
     assert status.state == "failed" and "is full. Free some space" in status.reason
     assert (job.path / "exit.json").exists() and nothing_left(job)
 
@@ -51,4 +51,4 @@ def test_a_job_on_a_full_disk_fails_in_words_and_goes_on_when_there_is_room_agai
 
     filler.unlink()
     jobs.resume(workspace, "full", works_module="toy_works")
-    assert jobs.wait(job, timeout=30).state == "finished"
+    assert jobs.wait(job, timeout=120).state == "finished"

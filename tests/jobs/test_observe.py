@@ -48,7 +48,7 @@ def test_half_a_status_is_survived_by_watching_and_by_the_worker(workspace, begi
     assert not jobs.watch(job).ended
     status = until(lambda: (now := job.status()).step > 0 and now)
     assert status.state == "running" and status.pid == part(job, "worker").pid
-    assert jobs.wait(job, timeout=30).state == "finished"
+    assert jobs.wait(job, timeout=120).state == "finished"
 
 
 def test_half_a_status_of_a_job_with_nobody_left_is_crashed(workspace):

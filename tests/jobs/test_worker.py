@@ -19,7 +19,7 @@ from workbench import jobs
 )
 def test_a_work_that_fails_says_why_in_one_sentence_and_keeps_its_traceback_in_the_log(workspace, begin, how, reason):
     job = begin("break", "broken", how=how, settings={"mini_batch_size": 32, "batch_size": 128})
-    status = jobs.wait(job, timeout=30)
+    status = jobs.wait(job, timeout=120)
     assert status.state == "failed"
     sentence, *problems = status.reason.splitlines()
     assert reason in sentence
@@ -37,9 +37,9 @@ def test_a_work_that_fails_says_why_in_one_sentence_and_keeps_its_traceback_in_t
 
 def test_a_failed_job_can_be_resumed_and_does_not_inherit_the_verdict(workspace, begin):
     job = begin("break", "again", how="cpu memory")
-    jobs.wait(job, timeout=30)
+    jobs.wait(job, timeout=120)
     described = job.job
     (job.path / "job.json").write_text(json.dumps({**described, "spec": {"how": "surprise"}}))
     jobs.resume(workspace, "again", works_module="toy_works")
-    assert "KeyError" in jobs.wait(job, timeout=30).reason
+    assert "KeyError" in jobs.wait(job, timeout=120).reason
     assert json.loads((job.path / "exit.json").read_text())["out_of_memory"] is False
