@@ -17,6 +17,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from workbench.workspace import Workspace, open_workspace
 
+LONGEST = ("test_journey", "test_first_minutes", "test_killed_runs", "test_messy_journey", "test_generate")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files begin first, so that no process is left alone with one of them at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
