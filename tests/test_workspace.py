@@ -89,6 +89,12 @@ def test_json_is_replaced_whole_or_not_at_all(tmp_path):
     assert read_json(tmp_path / "none.json") is None
 
 
+def test_what_is_missing_reads_as_none(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    assert read_json(tmp_path / "none.json") is None
+    assert read_json(tmp_path / "notes.txt" / "card.json") is None
+
+
 def test_a_new_folder_appears_whole_or_not_at_all(tmp_path):
     final = tmp_path / "deep" / "final"
     with pytest.raises(KeyError), new_folder(final) as folder:

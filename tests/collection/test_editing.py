@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from datasets import load_from_disk
 
+from tests.collection.uploads import set_split
 from workbench.collection import editing, store
 from workbench.collection.editing import changes, edit_collection, undo
 from workbench.collection.store import Collection, Item, list_collections, open_collection
@@ -174,8 +175,8 @@ def test_the_version_that_an_unfinished_run_began_with_is_kept(pets: Workspace) 
 def test_sides_are_swapped_and_queries_change_split(pets: Workspace) -> None:
     before, queries = judged(pets), ids(pets, "queries")
     with edit_collection(pets, "pets", "Held out") as edit:
-        edit.set_split(queries.values(), "train")
-        edit.set_split([queries["question 3"]], "eval")
+        set_split(edit, queries.values(), "train")
+        set_split(edit, [queries["question 3"]], "eval")
     assert {row[0] for row in judged(pets) if row[3] == "eval"} == {"question 3"}
     assert "1 query" in open_collection(pets, "pets").card.split["sentence"]
     with edit_collection(pets, "pets", "Turned round") as edit:
@@ -187,6 +188,13 @@ def test_sides_are_swapped_and_queries_change_split(pets: Workspace) -> None:
     undo(pets, "pets")
     undo(pets, "pets")
     assert judged(pets) == before
+
+
+def test_a_stray_file_beside_the_runs_stops_no_change(pets: Workspace) -> None:
+    (pets.runs / ".DS_Store").write_text("mine")
+    with edit_collection(pets, "pets", "Named") as edit:
+        edit.card(labels={"query": "ask", "document": "find"})
+    assert [change.what for change in changes(pets, "pets")] == ["Named"]
 
 
 def test_a_change_that_fails_or_changes_nothing_leaves_nothing(pets: Workspace) -> None:

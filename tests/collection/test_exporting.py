@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.collection.uploads import json_lines, picture, text_pairs, text_table, zip_of
+from tests.collection.uploads import json_lines, picture, set_split, text_pairs, text_table, zip_of
 from tests.conftest import wav_bytes
-from workbench.collection import parquet_export
+from workbench.collection import exporting, parquet_export
 from workbench.collection.editing import edit_collection
 from workbench.collection.exporting import export_collection, run_export
 from workbench.collection.importing import import_collection, import_documents
@@ -77,8 +77,8 @@ def test_datasets_opens_the_parquet_form_with_its_media(workspace: Workspace, ph
 def test_an_export_comes_back_as_the_same_collection(workspace: Workspace, photos: Collection, form: str) -> None:
     query, document = photos.queries["id"][0], photos.corpus["id"][5]
     with edit_collection(workspace, "photos", "Judged, and held out otherwise") as edit:
-        edit.set_split(photos.queries["id"][:], "train")
-        edit.set_split(photos.queries["id"][:4], "eval")
+        set_split(edit, photos.queries["id"][:], "train")
+        set_split(edit, photos.queries["id"][:4], "eval")
         edit.judge(query, document, 0.0, "eval", "mined", {"model": "starter", "rank": 3})
         edit.card(labels={"query": "words", "document": "what they mean"})
     before = open_collection(workspace, "photos")
@@ -202,4 +202,27 @@ def test_the_job_exports_and_tells_its_progress(workspace: Workspace, texts: Col
     job = create_job_folder(workspace.job("export-texts"), "export", {"collection": "texts", "form": "csv"}, {})
     result = run_export(workspace, job)
     assert Path(result["path"]).exists()
-    assert job.status().step == job.status().total == sum(texts.card.counts.values())
+    assert job.status().step == job.status().total == texts.card.rows
+
+
+def test_scores_come_back_from_the_csv_form_to_the_last_digit(workspace: Workspace, tmp_path: Path) -> None:
+    scores = [1 / 3, 1e-8, 123456.789, 16777217.0, 2.0, 0.0, -1.5]
+    rows = [("query", "document", "score"), *((f"q {n}", f"d {n}", score) for n, score in enumerate(scores))]
+    import_collection(workspace, "graded", text_table(tmp_path / "graded.csv", rows))
+    import_collection(workspace, "back", Path(export_collection(workspace, "graded", "csv")["path"]))
+    assert open_collection(workspace, "back").fingerprint == open_collection(workspace, "graded").fingerprint
+
+
+def test_two_collections_are_not_exported_to_one_place_at_once(
+    workspace: Workspace, texts: Collection, photos: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, target = exporting.write_parquet_layout, tmp_path / "out"
+
+    def interrupted(*args: Any) -> None:
+        with pytest.raises(WorkbenchError, match=r"An export to “.*out” is being written right now"):
+            export_collection(workspace, "photos", to=tmp_path / "side" / ".." / "out")
+        write(*args)
+
+    monkeypatch.setattr(exporting, "write_parquet_layout", interrupted)
+    result = export_collection(workspace, "texts", to=target)
+    assert (result["path"], result["documents"]) == (str(target), 20)

@@ -13,6 +13,8 @@ import pytest
 from tests.collection.fake_dataset_hub import COMMIT, Hub, Repo, dataset_hub
 from tests.collection.uploads import picture
 from tests.conftest import wav_bytes
+from workbench.collection import archive
+from workbench.collection import hub as hub_module
 from workbench.collection.hub import HubFiles, HubSet, open_dataset, preview_dataset
 from workbench.collection.import_job import run_import
 from workbench.collection.importing import import_collection
@@ -125,6 +127,24 @@ def test_pictures_in_a_zip_of_the_repository_are_read_from_it(workspace: Workspa
     hub.repos["maria/zipped"] = Repo({"train.zip": file.getvalue()})
     import_collection(workspace, "zipped", open_dataset(HubSet("maria/zipped")))
     assert open_collection(workspace, "zipped").item("corpus", 1).image == picture(2)
+
+
+def test_the_limit_is_of_a_file_in_a_zip_and_not_of_the_zip(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("a.png", picture(1))
+        packed.writestr("large.bin", bytes(5000))
+    hub.repos["maria/zipped"] = Repo({"train.zip": file.getvalue()})
+    for module in (archive, hub_module):
+        monkeypatch.setattr(module, "MAX_FILE_BYTES", 3000)
+    files = HubFiles("maria/zipped", COMMIT, ["train.zip"], hub.address)
+    assert files.size("train.zip::a.png") == len(picture(1)) < 3000 < files.size("train.zip")
+    assert files.read("train.zip::a.png") == picture(1)
+    for name in ("train.zip", "train.zip::large.bin"):
+        with pytest.raises(WorkbenchError, match="is larger than"):
+            files.read(name)
+    with pytest.raises(WorkbenchError, match="cannot be read"):
+        files.size("train.zip::none.png")
 
 
 def test_a_row_opens_no_file_of_this_computer_and_no_other_address(

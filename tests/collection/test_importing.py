@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 
 import pytest
@@ -211,6 +212,26 @@ def test_a_folder_of_files_becomes_documents_without_queries(workspace, tmp_path
     corpus = open_collection(workspace, "things").corpus
     assert set(corpus["modality"]) == {"image", "audio", "text"}
     assert "grün" in corpus["text"]
+
+
+def test_file_names_that_are_not_utf_8_are_told(workspace, tmp_path):
+    folder = tmp_path / "up"
+    folder.mkdir()
+    odd = os.fsdecode(b"caf\xe9.png")
+    for number, name in enumerate(("a.png", odd, os.fsdecode(b"caf\xe9.pdf"))):
+        (folder / name).write_bytes(picture(number))
+    result = import_documents(workspace, "files", folder)
+    assert result["documents"] == 1
+    assert [line["reason"] for line in result["skipped"]] == [
+        f"The name of the file “caf?.{ending}” is not UTF-8. Rename it." for ending in ("pdf", "png")
+    ]
+    rows = [{"words": "first", "photo": "a.png"}, {"words": "second", "photo": odd}]
+    json_lines(folder / "pairs.jsonl", rows)
+    (line,) = import_collection(workspace, "pairs", folder)["skipped"]
+    assert line["reason"].startswith("Row 2: the picture “caf?.png” is not in the folder")
+    (folder / "pairs.jsonl").rename(folder / os.fsdecode(b"p\xe9.jsonl"))
+    with pytest.raises(WorkbenchError, match=r"The name of the table “p\?\.jsonl” is not UTF-8\. Rename it\."):
+        import_collection(workspace, "again", folder)
 
 
 def test_a_folder_without_a_readable_file_is_refused(workspace, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.collection.fake_dataset_hub import COMMIT, Hub, Repo, dataset_hub
-from tests.collection.uploads import text_pairs, text_table
+from tests.collection.uploads import set_split, text_pairs, text_table
 from workbench.collection.editing import edit_collection
 from workbench.collection.importing import import_collection
 from workbench.collection.pushing import push_collection, run_push
@@ -65,7 +65,7 @@ def test_a_second_push_takes_the_place_of_the_first(workspace: Workspace, hub: H
     push_collection(workspace, "pairs", REPO)
     hub.repos[REPO].files |= {"corpus/corpus-00001.parquet": b"of a larger collection", "notes.md": b"mine"}
     with edit_collection(workspace, "pairs", "All to train") as edit:
-        edit.set_split(edit.collection.queries["id"][:], "train")
+        set_split(edit, edit.collection.queries["id"][:], "train")
     push_collection(workspace, "pairs", REPO)
     files = hub.repos[REPO].files
     assert "qrels/test.parquet" not in files and "corpus/corpus-00001.parquet" not in files

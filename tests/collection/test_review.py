@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.collection.uploads import set_split
 from tests.conftest import png_bytes
-from workbench.collection import review_log
+from workbench.collection import review, review_log
 from workbench.collection.editing import changes, edit_collection, undo
 from workbench.collection.review import (
     Progress,
@@ -96,7 +97,7 @@ def test_a_match_is_relevant_in_the_split_of_its_query_and_a_wrong_one_stays_wro
 
 def test_a_match_for_a_held_out_query_is_held_out(mined: Workspace) -> None:
     with edit_collection(mined, "pets", "held out") as edit:
-        edit.set_split(["q5"], "eval")
+        set_split(edit, ["q5"], "eval")
     decide(mined, "pets", "q5", "d6", "match")
     decide(mined, "pets", "q5", "d9", "match")  # a pair that nobody had judged
     assert of_pair(mined, "q5", "d6") == of_pair(mined, "q5", "d9") == [(1.0, "eval", "reviewed")]
@@ -279,6 +280,24 @@ def test_a_label_is_taken_back_with_the_query_it_brought(pages: Workspace) -> No
     assert len(unlabelled(collection, limit=50)) == 40
 
 
+def test_of_one_query_typed_twice_only_the_last_is_taken_back(
+    pages: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where neither is in the judgements yet."""
+    with monkeypatch.context() as patched:
+        patched.setattr(review, "fold", lambda *_: None)
+        query = label(pages, "pages", "p00", "red")
+        label(pages, "pages", "p01", "red")
+        take_back(pages, "pages")
+        for _ in range(2):
+            label(pages, "pages", "p02", "blue")
+            take_back(pages, "pages")
+    settle(pages, "pages")
+    collection = open_collection(pages, "pages")
+    assert collection.queries["id"][:] == [query]
+    assert collection.judgements["document"][:] == ["p00"]
+
+
 def test_documents_can_be_skipped_and_an_empty_query_is_refused(pages: Workspace) -> None:
     skip_document(pages, "pages", "p00")
     assert "p00" not in unlabelled(open_collection(pages, "pages"), limit=50)
@@ -328,3 +347,17 @@ def test_a_dropped_query_leaves_and_comes_back(written: Workspace) -> None:
     assert of_pair(written, "g03", "p03", "pages") == [(1.0, "train", "generated")]
     decide_generated(written, "pages", "g04", "skip")
     assert "g04" not in [case.query for case in generated(open_collection(written, "pages"))]
+
+
+def test_a_document_that_has_gone_meanwhile_does_not_keep_its_query_from_being_kept(
+    written: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with edit_collection(written, "pages", "generated") as edit:
+        edit.judge("g00", "p20", 1.0, "train", "generated", {"model": "llm"})
+    with monkeypatch.context() as patched:
+        patched.setattr(review, "fold", lambda *_: None)
+        decide_generated(written, "pages", "g00", "keep")
+    with edit_collection(written, "pages", "Dropped") as edit:
+        edit.drop("corpus", ["p20"])
+    settle(written, "pages")
+    assert [source for _, _, source in of_pair(written, "g00", "p00", "pages")] == ["reviewed"]

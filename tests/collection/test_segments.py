@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -92,6 +93,22 @@ def test_a_phones_video_stays_upright(key_frames_every):
     shown = decode_video(bytes(whole), 1)[0].size
     assert shown == (48, 64)
     assert [decode_video(segment.data, 1)[0].size for segment in cut_video(bytes(whole), 3)] == [shown] * 3
+
+
+def test_a_picture_that_stands_still_over_several_cuts_is_one_segment():
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=RATE, options={"g": "999", "sc_threshold": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in (*range(2 * RATE), *range(7 * RATE, 8 * RATE)):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 3, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    segments = list(cut_video(file.getvalue(), 2))
+    assert [segment.start for segment in segments] == [0, 6]
+    assert [segment.end for segment in segments] == [6, pytest.approx(8, abs=0.15)]
+    assert brightness(segments[-1].data) > 200
 
 
 def test_each_segment_is_a_document_with_its_place_and_a_poster(workspace, tmp_path):

@@ -112,3 +112,17 @@ def test_rows_may_be_sparse_and_out_of_order():
     split = split_judgements(queries, documents, seed=0, fraction=0.25)
     assert split.method == "component"
     assert len({query for query, label in zip(queries, split.labels, strict=True) if label == "eval"}) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_stray_queries_alone_are_no_score(seed):
+    # Five documents with 60 queries each, and one with a query of its own.
+    queries = np.arange(301)
+    split = split_judgements(queries, queries // 60, seed=seed)
+    assert (split.method, sum(split.labels == "eval")) == ("component", 61)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.001])
+def test_a_fraction_of_less_than_one_query_is_told_as_it_is(fraction):
+    split = split_judgements(np.arange(60), np.arange(60), fraction=fraction)
+    assert split.sentence.startswith("The fraction that was asked for is less than one query, so nothing is held out")

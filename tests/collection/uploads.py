@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests import media_makers as make
+from workbench.collection.editing import Edit
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (30, 200, 200), (200, 30, 200), (9, 9, 9)]
 
@@ -55,3 +56,12 @@ def json_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
 
 def text_pairs(count: int = 8) -> list[tuple[str, str]]:
     return [("query", "document"), *((f"question {number}", f"answer {number}") for number in range(count))]
+
+
+def set_split(edit: Edit, queries: Iterable[str], split: str) -> None:
+    """Move all judgements of these queries (ids) to `train` or `eval`."""
+    wanted = set(queries)
+    for row in edit.collection.judgements.to_list():
+        if row["query"] in wanted:
+            meta = json.loads(row["meta"]) if row["meta"] else None
+            edit.judge(row["query"], row["document"], row["score"], split, row["source"], meta)

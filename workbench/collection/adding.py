@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.collection.editing import Edit, edit_collection
-from workbench.collection.filling import SKIPPED_KEPT, Filled, Progress
+from workbench.collection.filling import Filled, Progress
 from workbench.collection.importing import fill, fill_documents, import_lock
 from workbench.collection.joining import KnownJudgements, NewJudgement, new_splits
 from workbench.collection.roles import Roles
@@ -77,7 +77,7 @@ def add_to_collection(
             if any(told["added"].values()):
                 edit.what = f"Added {added_words(told['added'])} from “{filled.source['file']}”"
                 _note_on_card(edit, filled, told, job)
-    return import_summary(open_collection(workspace, name).card) | told | {"skipped": filled.skipped[:SKIPPED_KEPT]}
+    return import_summary(open_collection(workspace, name).card) | told | {"skipped": filled.skipped}
 
 
 def added_before(card: Card, job: str) -> dict[str, Any] | None:

@@ -59,7 +59,10 @@ class Files(Protocol):
 
 
 class FolderFiles:
-    """The files below one folder of the disk. Links that lead out of it are as good as absent."""
+    """The files below one folder of the disk. Links that lead out of it are as good as absent.
+
+    So are files whose name is not UTF-8; `names` lists them all the same, so that they can be told.
+    """
 
     missing_advice = "is not in the folder of the table. Add it there, or upload a ZIP of both, or remove the row."
 
@@ -110,7 +113,7 @@ class FolderFiles:
     def _inside(self, name: str) -> Path | None:
         try:
             path = (self.root / name).resolve()
-            return path if path.is_relative_to(self.root) and path.is_file() else None
+            return path if is_storable(name) and path.is_relative_to(self.root) and path.is_file() else None
         except (OSError, ValueError, RuntimeError):  # a name too long, with a NUL, or links in a circle
             return None
 
@@ -267,5 +270,15 @@ def _is_hidden(part: str) -> bool:
     return (part.startswith(".") and part not in (".", "..")) or part in ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
+def is_storable(name: str) -> bool:
+    """Whether a file name is UTF-8, and no other bytes that the disk allows."""
+    return storable(name) == name
+
+
+def storable(words: str) -> str:
+    """Words that may hold a file name, as they can be shown and stored: what is no UTF-8 becomes question marks."""
+    return words.encode("utf-8", "replace").decode()
+
+
 def _shown(name: str) -> str:
-    return name if len(name) <= 120 else name[:117] + "…"
+    return storable(name if len(name) <= 120 else name[:117] + "…")

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workbench.collection.parquet_export import SPLITS
 from workbench.collection.store import MODALITIES, SIDES, Collection, Item
 from workbench.media_formats import sniff
@@ -107,8 +109,13 @@ def _write_pairs(
                     for side in SIDES
                     for part in parts[side]
                 ]
-                writer.writerow([*cells, f"{score:g}", SPLITS[split]])
+                writer.writerow([*cells, _shortest(score), SPLITS[split]])
             step(len(chunk["query"]))
+
+
+def _shortest(score: float) -> str:
+    """The fewest digits that give this float32 again: 1, 0.1234567."""
+    return str(np.float32(score)).removesuffix(".0")
 
 
 def _cell(files: dict[str, str], texts: Any, row: int, part: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.collection.archive import Files, FolderFiles, ZipFiles
+from workbench.collection.archive import Files, FolderFiles, ZipFiles, is_storable, storable
 from workbench.collection.encodings import detect_encoding
 from workbench.collection.filling import Filled, Progress, Skipped, Target
 from workbench.collection.items import Known, checked_item
@@ -71,7 +71,7 @@ def open_documents(path: Path) -> Documents:
     if path.is_file() and path.suffix.lower() != ".zip":
         raise WorkbenchError(f"“{path.name}” is a file. Give the folder it lies in, or a ZIP.")
     files: Files = FolderFiles(path) if path.is_dir() else ZipFiles(path)
-    return Documents(path.name, files, files.names())
+    return Documents(storable(path.name), files, files.names())
 
 
 def is_document(name: str) -> bool:
@@ -138,6 +138,8 @@ class FileReader:
 
         Raises WorkbenchError, beginning with the file, if it cannot be used (or used to its end).
         """
+        if not is_storable(name):
+            raise WorkbenchError(f"the name of the file “{storable(name)}” is not UTF-8. Rename it.")
         try:
             data = self._files.read(name)
         except OSError:

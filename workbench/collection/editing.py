@@ -68,7 +68,6 @@ class Edit:
         self._unjudged: dict[Pair, str | None] = {}
         self._dropped: dict[str, set[str]] = {side: set() for side in SIDES}
         self._merged: dict[str, dict[str, str]] = {side: {} for side in SIDES}
-        self._splits: dict[str, str] = {}
         self._added: dict[str, dict[str, str]] = {side: {} for side in SIDES}
         self._writers: dict[str, TableWriter] = {}
         self._card: dict[str, Any] = {}
@@ -134,12 +133,6 @@ class Edit:
         self._merged[side].update({old: new for old, new in kept.items() if old != new})
         self._dropped[side].update(old for old, new in kept.items() if old != new)
 
-    def set_split(self, queries: Iterable[str], split: str) -> None:
-        """Move all judgements of these queries (ids) to `train` or `eval`."""
-        if split not in ("train", "eval"):
-            raise ValueError(f"split must be train or eval, not {split!r}")
-        self._splits.update(dict.fromkeys(queries, split))
-
     def swap_sides(self) -> None:
         """Queries become documents and documents queries."""
         self._swap = not self._swap
@@ -157,7 +150,7 @@ class Edit:
             writer.finish(f"{side}-{time.time_ns()}")
         tables = {side: self._write_side(side, folder) for side in SIDES}
         judgements = self._judgements(tables)
-        changed = self._judged or self._unjudged or self._splits or any(self._dropped.values()) or self._swap
+        changed = self._judged or self._unjudged or any(self._dropped.values()) or self._swap
         if self._swap:
             judgements = judgements.rename_columns(["document", "query", *judgements.column_names[2:]])
             judgements = judgements.select(list(judgement_features()))
@@ -232,11 +225,6 @@ class Edit:
                 base = base.filter(
                     pc.invert(pc.is_in(base[column], pa.array(sorted(self._dropped[side]), pa.string())))
                 )
-        for split in ("train", "eval"):
-            queries = [query for query, wanted in self._splits.items() if wanted == split]
-            if queries:
-                mine = pc.is_in(base["query"], pa.array(queries, pa.string()))
-                base = base.set_column(3, schema.field("split"), pc.if_else(mine, split, base["split"]))
         self._check_known(base, tables)
         return base
 

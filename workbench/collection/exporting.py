@@ -6,6 +6,7 @@ bears its name is left alone.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -50,7 +51,7 @@ def export_collection(
     step = _Steps(collection.card, progress)
     about = json.dumps(_about(collection, form), ensure_ascii=False, indent=1)
     notes: list[str] = []
-    with _only_one(workspace, f"export-{name}-{form}"), _replaced(final) as path:
+    with _only_one(workspace, final), _replaced(final) as path:
         if form == "mteb":
             path.mkdir()
             write_parquet_layout(collection, path, step)
@@ -101,14 +102,16 @@ def _about(collection: Collection, form: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _only_one(workspace: Workspace, what: str) -> Iterator[None]:
+def _only_one(workspace: Workspace, final: Path) -> Iterator[None]:
+    """One export at a time to one place, of whichever collection."""
     from filelock import FileLock, Timeout
 
+    place = hashlib.sha256(os.fsencode(os.path.realpath(final))).hexdigest()[:16]
     try:
-        with FileLock(workspace.locks / f"{what}.lock", timeout=0):
+        with FileLock(workspace.locks / f"export-{place}.lock", timeout=0):
             yield
     except Timeout:
-        raise WorkbenchError("The same export is being written right now. Wait until it is done.") from None
+        raise WorkbenchError(f"An export to “{final}” is being written right now. Wait until it is done.") from None
 
 
 @contextmanager
@@ -165,7 +168,10 @@ def _is_our_zip(path: Path) -> bool:
 
 
 def _sweep(final: Path) -> None:
-    """Remove what killed exports of this name left behind: a folder with mkdtemp's eight characters, old and unused."""
+    """Remove what killed exports to this path left behind, each a folder with mkdtemp's eight characters.
+
+    To be called with the lock of the path held, so that no export is at work in one of them.
+    """
     leftover = re.compile(re.escape(f".{final.name}.") + r"[a-z0-9_]{8}")
     for path in final.parent.iterdir():
         if leftover.fullmatch(path.name) and path.is_dir() and {child.name for child in path.iterdir()} <= {"new"}:
@@ -176,7 +182,7 @@ class _Steps:
     """Counts the rows written and tells how far the export is."""
 
     def __init__(self, card: Card, progress: Progress | None) -> None:
-        self._total, self._written, self._progress = sum(card.counts.values()), 0, progress
+        self._total, self._written, self._progress = card.rows, 0, progress
 
     def __call__(self, rows: int) -> None:
         self._written += rows

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from workbench.collection.archive import storable
 from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
 
@@ -48,7 +49,7 @@ class Skipped:
         """Tell one. row: its number, None for a file; reason: a whole sentence that says which row or file it is."""
         self.count += 1
         if len(self._kept) < SKIPPED_KEPT:
-            self._kept.append({"row": row, "reason": reason})
+            self._kept.append({"row": row, "reason": storable(reason)})
 
     def lines(self) -> list[dict[str, Any]]:
         """At most SKIPPED_KEPT of {"row", "reason"}; where there are more, the last one says how many."""

@@ -6,6 +6,7 @@ Its media come with the rows, or are files of the same repository; nothing else 
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,12 +15,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from workbench.collection.archive import check_file_size, safe_name
+from workbench.collection.archive import MAX_FILE_BYTES, check_file_size, safe_name
 from workbench.collection.columns import split_of_word
 from workbench.collection.hub_words import check_repo_id, hub_in_words
 from workbench.collection.reading import Preview, preview_source
-from workbench.collection.retrieval import SIDES, Retrieval
+from workbench.collection.retrieval import Retrieval
 from workbench.collection.source import Source
+from workbench.collection.store import SIDES
 from workbench.collection.tables import SAMPLE_ROWS, Row, Table
 from workbench.errors import WorkbenchError
 
@@ -181,6 +183,7 @@ class HubFiles:
     def __init__(self, repo: str, commit: str, names: list[str], endpoint: str) -> None:
         self.repo, self.commit, self._names, self._endpoint = repo, commit, set(names), endpoint
         self._root = f"datasets/{repo}@{commit}"
+        self._opened: tuple[str, zipfile.ZipFile] | None = None
 
     def names(self) -> list[str]:
         return sorted(self._names)
@@ -196,22 +199,33 @@ class HubFiles:
 
     def open(self, name: str) -> BinaryIO:
         outer, _, inner = name.partition("::")
-        file = self._files.open(f"{self._root}/{outer}", "rb")
-        if not inner:
-            return file  # type: ignore[no-any-return]
-        import zipfile
-
-        return zipfile.ZipFile(file).open(inner)  # type: ignore[return-value]
+        if inner:
+            return self._archive(outer).open(inner)  # type: ignore[return-value]
+        return self._files.open(f"{self._root}/{outer}", "rb")  # type: ignore[no-any-return]
 
     def read(self, name: str) -> bytes:
         with _in_words(self.repo):
             check_file_size(name, self.size(name))
             with self.open(name) as file:
-                return file.read()
+                # One byte more than is allowed shows a member that lies about its size.
+                data = file.read(MAX_FILE_BYTES + 1)
+        check_file_size(name, len(data))
+        return data
 
     def size(self, name: str) -> int:
-        outer = name.partition("::")[0]
-        return int(self._files.info(f"{self._root}/{outer}")["size"]) if outer in self._names else 0
+        outer, _, inner = name.partition("::")
+        if outer not in self._names:
+            return 0
+        with _in_words(self.repo):
+            if inner:
+                return self._archive(outer).getinfo(inner).file_size
+            return int(self._files.info(f"{self._root}/{outer}")["size"])
+
+    def _archive(self, name: str) -> zipfile.ZipFile:
+        """A ZIP of the repository. The last one stays open: its directory is fetched once, not once a member."""
+        if self._opened is None or self._opened[0] != name:
+            self._opened = (name, zipfile.ZipFile(self._files.open(f"{self._root}/{name}", "rb")))
+        return self._opened[1]
 
     @cached_property
     def _files(self) -> Any:

@@ -18,8 +18,8 @@ from workbench.workspace import Workspace
 
 
 def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
-    """The work of an import job. Its spec: name, source (a path), roles, seed; eval_fraction and documents if wanted,
-    and the fields of `ImportOptions`: page_dpi, segment_seconds, own_split.
+    """The work of an import job. Its spec: name, source (a path), roles, seed; documents if wanted, and the
+    fields of `ImportOptions`: page_dpi, segment_seconds, own_split.
 
     In the place of source `hub`: {"repo", "config", "split", "rows"}, a data set on the Hub; see `hub.HubSet`.
     `documents` true means `import_documents`; `add` true adds to the collection that is there; `demo` true draws the
@@ -59,7 +59,6 @@ def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
         source,
         spec.get("roles"),
         seed=int(spec.get("seed") or 0),
-        eval_fraction=spec.get("eval_fraction"),
         progress=job.progress,
         job=mark,
         **options,

@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench.collection.columns import cell_values, plain_cell, score_of, split_of_word
 from workbench.collection.documents import Documents, fill_with_files, open_documents
-from workbench.collection.filling import SKIPPED_KEPT, Filled, Progress, Skipped, Steps, Target, check_enough
+from workbench.collection.filling import Filled, Progress, Skipped, Steps, Target, check_enough
 from workbench.collection.items import ItemReader
 from workbench.collection.joined import JoinedTable
 from workbench.collection.options import ImportOptions
@@ -32,9 +32,6 @@ from workbench.workspace import Workspace, new_folder
 
 SOON_COUNTED_BYTES = 32 << 20
 
-__all__ = ["SKIPPED_KEPT", "Filled", "Progress", "Target", "fill", "fill_documents", "import_collection"]
-__all__ += ["import_documents", "import_lock"]
-
 
 def import_collection(
     workspace: Workspace,
@@ -43,7 +40,6 @@ def import_collection(
     roles: Roles | None = None,
     *,
     seed: int = 0,
-    eval_fraction: float | None = None,
     progress: Progress | None = None,
     job: str = "",
     **options: Any,
@@ -52,7 +48,6 @@ def import_collection(
 
     roles: role (query, document, negative, score) to column, or to a list of columns; see `plan_roles`. Files without
     a table take none, or “folder name” as the query. options: see `ImportOptions`.
-    eval_fraction: share of the queries to hold out; see `split.held_out_count` for the default.
     progress: called with rows done, rows in all and a note. job: which job did it, for the card.
     Returns {"collection", "queries", "documents", "judgements": {"train", "eval"}, "modalities", "skipped"}; each
     of `skipped` is {"row", "reason"}, the reason a whole sentence with the row number.
@@ -64,9 +59,8 @@ def import_collection(
             name,
             labels=filled.labels,
             source={**filled.source, "job": job},
-            skipped=filled.skipped[:SKIPPED_KEPT],
+            skipped=filled.skipped,
             seed=seed,
-            fraction=eval_fraction,
         )
     return import_summary(card)
 
@@ -92,7 +86,7 @@ def import_documents(
             name,
             labels=filled.labels,
             source={**filled.source, "job": job},
-            skipped=filled.skipped[:SKIPPED_KEPT],
+            skipped=filled.skipped,
         )
     return import_summary(card)
 

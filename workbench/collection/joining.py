@@ -97,5 +97,5 @@ def _first_split(edit: Edit, new: Sequence[NewJudgement]) -> list[str]:
             query_ids=list(queries),
             same_items=[(queries[same], documents[same]) for same in both],
         )
-    edit.card(split={"method": split.method, "fraction": split.fraction, "seed": seed, "sentence": split.sentence})
+    edit.card(split=split.described(seed))
     return [str(label) for label in split.labels]

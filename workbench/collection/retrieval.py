@@ -22,11 +22,11 @@ from workbench.collection.items import ItemReader
 from workbench.collection.joined import as_id
 from workbench.collection.options import ImportOptions
 from workbench.collection.splits import split_words
+from workbench.collection.store import SIDES
 from workbench.collection.tables import SAMPLE_ROWS, Row, Table
 from workbench.errors import WorkbenchError
 from workbench.media import NOUNS
 
-SIDES = ("queries", "corpus")
 QUERY_IDS = ("query-id", "query_id", "queryid", "query id", "qid", "q_id", "topic_id")
 DOCUMENT_IDS = (
     *("corpus-id", "corpus_id", "corpusid", "document-id", "document_id", "documentid", "document id"),

@@ -178,7 +178,10 @@ def label(workspace: Workspace, name: str, document_id: str, text: str) -> str:
         query = Item(text=text).content_id()
         before = judgements_of(collection, query, document_id)
         line = {"query": query, "document": document_id, "verdict": "label", "text": text, "before": before}
-        _log(workspace, collection, {**line, "new": not _is_there(collection, "queries", query)})
+        log = Log.read(collection)
+        # What was typed a moment ago and is not folded in yet brings the query too.
+        waits = any(one["query"] == query for number, one in log.decisions.items() if number >= log.folded)
+        _log(workspace, collection, {**line, "new": not waits and not _is_there(collection, "queries", query)})
     return query
 
 

@@ -29,6 +29,8 @@ def apply_line(edit: Edit, line: dict[str, Any]) -> None:
     elif verdict == "keep":
         split = _split_of_new(edit, query, document)
         for row in line["before"]:
+            if not edit.has("corpus", row["document"]):
+                continue
             meta = {**(json.loads(row["meta"] or "{}")), "when": line["when"], "was": row["source"]}
             edit.judge(query, row["document"], row["score"], split, REVIEWED, meta)
     else:

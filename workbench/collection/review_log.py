@@ -122,7 +122,7 @@ def fold(
 
     wait: at once, however large it is.
     """
-    if wait or sum(collection.card.counts.values()) <= MANY_ROWS:
+    if wait or collection.card.rows <= MANY_ROWS:
         _fold_pending(workspace, collection, apply)
     else:
         # Not a daemon: a process that ends waits for it.

@@ -1,6 +1,6 @@
 """The world of the built-in demo: scenes of two coloured shapes, drawn, described and sounded.
 
-Every scene is seven choices (`ATTRIBUTES`). A sentence says them, a picture shows them, and a tune of seven notes
+Every scene is seven choices (`Scene`). A sentence says them, a picture shows them, and a tune of seven notes
 plays them, one note a choice. So each of the three can be searched by each other, and the right answer is known.
 """
 
@@ -38,7 +38,6 @@ PLACES = {
     "above": (0, -1),
     "below": (0, 1),
 }
-ATTRIBUTES = ("size", "colour", "shape", "place", "other colour", "other shape", "ground")
 PIXELS = 128
 SAMPLING_RATE = 8000
 NOTE_SECONDS = 0.2
@@ -60,7 +59,7 @@ class Scene:
 
     @property
     def choices(self) -> tuple[int, ...]:
-        """The seven choices as numbers, in the order of `ATTRIBUTES`."""
+        """The seven choices as numbers, in their order."""
         return (
             SIZES.index(self.size),
             list(COLOURS).index(self.colour),

@@ -167,8 +167,11 @@ def _encoded(data: bytes, container: str, cuts: list[float], start: float) -> It
                 sides = (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
                 current = _Encoder(streams, sides)
             if is_video and begun < len(ends) and frame.time - start >= ends[begun] - 1e-3:
-                yield Segment(current.finish(), round(cuts[begun], 3), round(ends[begun], 3))
-                begun += 1
+                first = begun
+                # A picture that stands still may last over several cuts, and the segment with it.
+                while begun < len(ends) and frame.time - start >= ends[begun] - 1e-3:
+                    begun += 1
+                yield Segment(current.finish(), round(cuts[first], 3), round(cuts[begun], 3))
                 current = _Encoder(streams, sides)
             current.write(frame, is_video, start + cuts[begun])
         if current is None:

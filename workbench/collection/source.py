@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench.collection.archive import Files, FolderFiles, ZipFiles
+from workbench.collection.archive import Files, FolderFiles, ZipFiles, is_storable, storable
 from workbench.collection.columns import cell_values, recognise, recognise_in, split_of_word
 from workbench.collection.documents import Documents, is_document
 from workbench.collection.joined import JoinedTable, join_tables
@@ -98,16 +98,16 @@ def open_source(path: Path) -> Opened:
     path = path.resolve()
     extension = path.suffix.lower().lstrip(".")
     if path.is_dir():
-        return _choose(path.name, FolderFiles(path))
+        return _choose(storable(path.name), FolderFiles(path))
     if path.stat().st_size == 0:
         raise WorkbenchError(f"“{path.name}” is empty (0 bytes). Save or upload it again.")
     if extension == "zip":
-        return _choose(path.name, ZipFiles(path))
+        return _choose(storable(path.name), ZipFiles(path))
     files = FolderFiles(path.parent)
     if extension in EXTENSIONS:
-        return _checked(Source(path.name, files, [Table(files, path.name)]))
+        return _checked(Source(path.name, files, [_table(files, path.name)]))
     if is_document(path.name):
-        return Documents(path.name, files, [path.name])
+        return Documents(storable(path.name), files, [path.name])
     raise WorkbenchError(f"“{path.name}” is not something that can be imported. Bring {FORMS}.{_remedy(extension)}")
 
 
@@ -125,7 +125,7 @@ def _choose(label: str, files: Files) -> Opened:
     """What the files of a folder or ZIP are, by their names and by the columns of the tables among them."""
     names = files.names()
     saved = _saved_tables(files, names)
-    tables = saved or [Table(files, name) for name in names if name.rpartition(".")[2].lower() in EXTENSIONS]
+    tables = saved or [_table(files, name) for name in names if name.rpartition(".")[2].lower() in EXTENSIONS]
     if not tables:
         if any(map(is_document, names)):
             return Documents(label, files, names)
@@ -151,7 +151,13 @@ def _choose(label: str, files: Files) -> Opened:
 def _saved_tables(files: Files, names: list[str]) -> list[Table]:
     """The Arrow files beside the state.json that `datasets.save_to_disk` writes."""
     folders = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] == "state.json"}
-    return [Table(files, name) for name in names if name.endswith(f".{SAVED}") and name.rpartition("/")[0] in folders]
+    return [_table(files, name) for name in names if name.endswith(f".{SAVED}") and name.rpartition("/")[0] in folders]
+
+
+def _table(files: Files, name: str) -> Table:
+    if not is_storable(name):
+        raise WorkbenchError(f"The name of the table “{storable(name)}” is not UTF-8. Rename it.")
+    return Table(files, name)
 
 
 def _same_columns(tables: list[Table], named: Mapping[str, str]) -> bool:

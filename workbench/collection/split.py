@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,10 @@ class Split:
     method: str
     fraction: float
     sentence: str
+
+    def described(self, seed: int) -> dict[str, Any]:
+        """What a card keeps of it, as its `split`."""
+        return {"method": self.method, "fraction": self.fraction, "seed": seed, "sentence": self.sentence}
 
 
 def held_out_count(queries: int, fraction: float | None = None) -> int:
@@ -54,7 +59,8 @@ def split_judgements(
     queries, query_of = np.unique(np.asarray(query_rows, dtype=np.int64), return_inverse=True)
     wanted = held_out_count(len(queries), fraction)
     if wanted == 0:
-        reason = "There is only one query" if len(queries) == 1 else "A fraction of 0 was asked for"
+        few = {0: "There are no queries", 1: "There is only one query"}
+        reason = few.get(len(queries), "The fraction that was asked for is less than one query")
         sentence = f"{reason}, so nothing is held out and no score can be measured."
         return Split(np.full(len(query_of), "train", dtype=object), "query", 0.0, sentence)
     names = [query_ids[row] if query_ids is not None else str(row) for row in queries]
@@ -144,10 +150,10 @@ def _whole_components(
         if taken + sizes[number] <= wanted:
             chosen[number] = True
             taken += int(sizes[number])
-    if not taken:
-        present = np.flatnonzero(sizes)
-        smallest = present[np.argmin(sizes[present])]
-        if sizes[smallest] > LARGEST_FRACTION * len(component):
+    if 2 * taken < wanted:  # all that is left is too large: some stray queries alone would be no score
+        rest = np.flatnonzero((sizes > 0) & ~chosen)
+        smallest = rest[np.argmin(sizes[rest])]
+        if taken + sizes[smallest] > LARGEST_FRACTION * len(component):
             return None
         chosen[smallest] = True
     return chosen[component]

@@ -82,6 +82,11 @@ class Card:
     created: float = 0.0
     schema: int = 1
 
+    @property
+    def rows(self) -> int:
+        """How many rows the three tables have together."""
+        return sum(self.counts[part] for part in ("queries", "documents", "train", "eval"))
+
 
 class Collection:
     """A collection opened for reading. Its tables are memory-mapped: opening costs nothing, however large.

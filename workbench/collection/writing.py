@@ -32,22 +32,18 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 256
 BATCH_BYTES = 32 << 20
+DATA_FILE = "data-00000.arrow"
 
 
 class TableWriter:
-    """Write rows into a folder that ``datasets.load_from_disk`` opens; at most one batch is held in memory.
-
-    The rows go into one new file beside those that are there.
-    """
+    """Write rows into a new folder that ``datasets.load_from_disk`` opens; at most one batch is held in memory."""
 
     def __init__(self, folder: Path, features: Features) -> None:
         import pyarrow
 
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._features = folder, features
-        self._before = data_files(folder)
-        self._name = f"data-{len(self._before):05d}.arrow"
-        self._file = (folder / self._name).open("xb")
+        self._file = (folder / DATA_FILE).open("xb")
         self._stream = pyarrow.ipc.new_stream(self._file, features.arrow_schema)
         self._rows: list[dict[str, Any]] = []
         self._bytes = 0
@@ -72,12 +68,9 @@ class TableWriter:
 
         self._flush()
         self.close()
-        for name in ("state.json", "dataset_info.json"):
-            # They may be links that an earlier version of the collection shares: never written in place.
-            (self._folder / name).unlink(missing_ok=True)
         DatasetInfo(features=self._features).write_to_directory(str(self._folder))
         state: dict[str, Any] = {
-            "_data_files": [{"filename": name} for name in (*self._before, self._name)],
+            "_data_files": [{"filename": DATA_FILE}],
             "_fingerprint": fingerprint,
             "_format_columns": None,
             "_format_kwargs": {},
@@ -242,8 +235,7 @@ class CollectionWriter:
             "source": ["upload"] * len(keys),
             "meta": [None] * len(keys),
         }
-        described = {"method": split.method, "fraction": split.fraction, "seed": seed, "sentence": split.sentence}
-        return columns, described
+        return columns, split.described(seed)
 
     def _sorted_modalities(self, side: str) -> list[str]:
         return sorted_modalities(self._modalities[side])
