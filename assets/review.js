@@ -8,6 +8,9 @@ window.wb.review = (() => {
   };
   let root, trigger;
   let waiting = [], sent = [], sentAt = 0; // steps that the server does not know of, and those on their way
+  // What is sent again bears the number it had, so that the server does nothing twice.
+  const page = Math.random().toString(36).slice(2);
+  let steps = 0;
   let past = []; // what was decided, for undo: keys of pairs
   let current = ""; // the key of the pair in hand
   let back = null; // the query and document that an undo brought back, until they are on the page
@@ -41,6 +44,10 @@ window.wb.review = (() => {
     if (pair.matches(".candidate")) pair.scrollIntoView({ block: "nearest" });
   }
 
+  function add(step) {
+    waiting.push({ ...where(), ...step, page, number: ++steps });
+  }
+
   function mark(pair, verdict) {
     if (verdict) pair.dataset.verdict = verdict; else delete pair.dataset.verdict;
     const said = pair.querySelector(".said");
@@ -72,7 +79,7 @@ window.wb.review = (() => {
     mark(pair, verdict);
     if (verdict !== "skip" && !again) count(1);
     past.push(key(pair));
-    waiting.push({ ...where(), verdict, query: pair.dataset.query, document: pair.dataset.document, text: field ? field.value.trim() : "" });
+    add({ verdict, query: pair.dataset.query, document: pair.dataset.document, text: field ? field.value.trim() : "" });
     const following = next(pair);
     say(SAID[verdict] + ". " + (following ? "" : "That was the last one here."));
     select(following);
@@ -84,7 +91,7 @@ window.wb.review = (() => {
     const unsent = last && waiting.length && waiting.at(-1).verdict !== "undo" ? waiting.pop() : null;
     const pair = last && find(last);
     // What is not on the page any more only the server can name.
-    if (!unsent) waiting.push({ ...where(), verdict: "undo", blind: pair ? "" : "yes" });
+    if (!unsent) add({ verdict: "undo", blind: pair ? "" : "yes" });
     if (pair) {
       if (pair.dataset.verdict !== "skip") count(-1);
       mark(pair, "");
@@ -96,21 +103,21 @@ window.wb.review = (() => {
 
   function flush(draw = false) {
     if (sent.length && Date.now() - sentAt < PATIENCE) return;
-    const steps = [...sent, ...waiting];
-    if (!steps.length) return;
-    [sent, waiting, sentAt] = [steps, [], Date.now()];
+    if (!sent.length && !waiting.length) return;
+    [sent, waiting, sentAt] = [[...sent, ...waiting], [], Date.now()];
     const left = new Set(pairs().filter(open).map(caseOf)).size;
-    const blind = steps.some((step) => step.blind);
+    const blind = sent.some((step) => step.blind);
     const wanted = view() && (draw || blind || left < (view().dataset.more ? AHEAD : 1));
     setTimeout(flush, PATIENCE + 100);
-    trigger("click", { act: "steps", mode: view()?.dataset.mode || "", steps: JSON.stringify(steps), draw: wanted });
+    trigger("click", { act: "steps", mode: view()?.dataset.mode || "", steps: JSON.stringify(sent), draw: wanted });
   }
 
-  // The server has kept what was sent.
+  // The server has kept what was sent, up to a number.
   function answered(value) {
     if (!value || !sent.length) return;
     if (sent.some((step) => step.blind) && value.undone?.length) back = value.undone;
-    sent = [];
+    sent = sent.filter((step) => step.number > value.done);
+    if (sent.length) return;
     const line = view()?.querySelector(".review-count");
     if (line) {
       const unknown = waiting.filter((step) => !["skip", "undo"].includes(step.verdict)).length;

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from tests.conftest import png_bytes, wav_bytes
@@ -16,6 +17,9 @@ from workbench.collection.editing import edit_collection
 from workbench.collection.store import Item, open_collection
 from workbench.collection.writing import CollectionWriter
 from workbench.media import thumbnail
+from workbench.ui.page import Page
+from workbench.ui.part_review import ReviewPart
+from workbench.ui.place import Place
 from workbench.workspace import Workspace, new_folder, open_workspace
 
 QUERIES = 12
@@ -113,6 +117,32 @@ def settled(app: App, name: str, source: str, count: int) -> dict[tuple[str, str
         time.sleep(0.1)
     assert len(found) == count
     return found
+
+
+def test_steps_that_are_sent_again_are_done_once(workspace: Workspace) -> None:
+    make_unlabelled(workspace, "scans")
+    with gr.Blocks():
+        page = Page(workspace)
+        part = ReviewPart(page)
+    place = Place(collection="scans", part="review")
+    documents = open_collection(workspace, "scans").corpus["id"][:3]
+
+    def label(number: int) -> dict[str, Any]:
+        told = {"mode": "unlabelled", "collection": "scans", "verdict": "label", "document": documents[number - 1]}
+        return {**told, "page": "one", "number": number, "text": f"scan {number}"}
+
+    def send(*steps: dict[str, Any]) -> dict[str, Any]:
+        changed = part._take(place, "unlabelled", {"steps": json.dumps(steps)})
+        assert page.message not in changed
+        return dict(changed[part.answer])
+
+    undo = {"mode": "unlabelled", "collection": "scans", "verdict": "undo", "page": "one", "number": 4}
+    assert send(*map(label, (1, 2, 3)))["reviewed"] == 3
+    first = send(undo)
+    assert (first["reviewed"], first["done"]) == (2, 4) and first["undone"][1] == documents[2]
+    again = send(undo)
+    assert (again["reviewed"], again["done"], again["undone"]) == (2, 4, [])
+    assert send({**undo, "page": "another", "number": 1})["reviewed"] == 1
 
 
 def open_review(page: Any, app: App, name: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -28,15 +30,42 @@ REVIEW_JS = LISTEN_JS + "wb.review.begin(element, trigger); watch('value', () =>
 ANSWER_JS = "watch('value', () => wb.review.answered(props.value));"
 
 
+# Guards the record of what the pages of the browser have had done.
+PAGES = threading.Lock()
+MOST_PAGES = 1000
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decision that the page sends. `page` and `number`: which page of a browser, and which of its decisions."""
+
+    number: int
+    page: str
+    mode: str
+    collection: str
+    verdict: str
+    query: str
+    document: str
+    text: str
+
+
+@dataclass
+class Done:
+    """The number of the last step that a page has had done; the lock is held while its steps are done."""
+
+    number: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 class ReviewPart:
     """The widgets of the part and their handlers."""
 
     name = "review"
     title = "Review"
-    at_its_own_pace = True
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self._done: dict[str, Done] = {}
         with gr.Column(visible=False, elem_id="review", min_width=0) as self.column:
             self.view = gr.HTML(elem_id="review-view", js_on_load=REVIEW_JS, apply_default_css=False)
             self.answer = gr.HTML(elem_id="review-answer", html_template="<i></i>", js_on_load=ANSWER_JS)
@@ -69,18 +98,32 @@ class ReviewPart:
     def _take(self, place: Place, mode: str, said: dict[str, Any]) -> Widgets:
         """Keep what was decided, and draw the next cases where those on the page run out.
 
-        What cannot be kept (the document is gone, say) is told, and does not hold up the rest.
+        What cannot be kept (the document is gone, say) is told, and does not hold up the rest. A page that waits long
+        for its answer sends the same steps again: those that are done, or being done, are not done twice.
         """
         problems: list[str] = []
         undone: list[str] = []
-        for step in _read_steps(said.get("steps")):
-            try:
-                undone = _decide(self.page.workspace, step) or undone
-            except WorkbenchError as error:
-                problems.append(error.message)
+        steps = _read_steps(said.get("steps"))
+        done = self._done_of(steps[0].page if steps else "")
+        with done.lock:
+            for step in steps:
+                if step.number <= done.number:
+                    continue
+                try:
+                    undone = _decide(self.page.workspace, step) or undone
+                except WorkbenchError as error:
+                    problems.append(error.message)
+                done.number = step.number
         collection = open_collection(self.page.workspace, collection_in_hand(self.page.workspace, place))
-        progress = _progress(collection, mode if mode in views.MODES else "mined")
-        answer = {"at": time.time_ns(), "reviewed": progress.reviewed, "total": progress.total, "undone": undone}
+        counted = mode if mode in views.MODES else "mined"
+        progress = _progress(collection, counted)[counted]
+        answer = {
+            "at": time.time_ns(),
+            "done": done.number,
+            "reviewed": progress.reviewed,
+            "total": progress.total,
+            "undone": undone,
+        }
         changed: Widgets = {self.answer: answer}
         if said.get("draw") in (True, "true"):
             changed[self.view] = self._draw(collection, mode)
@@ -88,18 +131,26 @@ class ReviewPart:
             changed[self.page.message] = cards.notice("Not everything could be kept.", list(dict.fromkeys(problems)))
         return changed
 
+    def _done_of(self, page: str) -> Done:
+        """What a page of the browser has had done, of the newest pages."""
+        with PAGES:
+            done = self._done[page] = self._done.pop(page, Done())
+            while len(self._done) > MOST_PAGES:
+                self._done.pop(next(iter(self._done)))
+        return done
+
     def _draw(self, collection: Collection, mode: str) -> str:
-        left = _left(collection)
+        found = {name: one for name, one in _progress(collection, *views.MODES).items() if one.total}
+        left = {name: one.total - one.reviewed - one.skipped for name, one in found.items()}
         shown = mode if mode in left else next((one for one, count in left.items() if count), next(iter(left), ""))
         if not shown:
             return views.nothing(collection)
-        progress = _progress(collection, shown)
         if not left[shown]:
-            body = views.finished(progress, shown)
+            body = views.finished(found[shown], shown)
         else:
-            body = views.review(
-                shown, collection.name, views.bar(shown, progress), self._cases(collection, shown), left[shown] > BATCH
-            )
+            bar = views.bar(shown, found[shown])
+            cases = self._cases(collection, shown)
+            body = views.review(shown, collection.name, bar, cases, left[shown] > BATCH)
         return views.modes(shown, left) + body
 
     def _cases(self, collection: Collection, mode: str) -> str:
@@ -113,29 +164,26 @@ class ReviewPart:
         return drawer.mined(cases) if mode == "mined" else drawer.generated(cases)
 
 
-def _left(collection: Collection) -> dict[str, int]:
-    """How many of each mode are left to be looked at; a mode that the collection has nothing for is not there."""
-    found = {mode: _progress(collection, mode) for mode in views.MODES}
-    return {mode: one.total - one.reviewed - one.skipped for mode, one in found.items() if one.total}
-
-
-def _progress(collection: Collection, mode: str) -> Progress:
-    """How far one mode is. What was skipped belongs to the mode that would show it again."""
+def _progress(collection: Collection, *modes: str) -> dict[str, Progress]:
+    """How far each of some modes is. What was skipped belongs to the mode that would show it again."""
     log = Log.read(collection)
     written = set(generated_queries(collection))
     skipped = {
         "unlabelled": sum(not query for query, _ in log.skipped),
         "generated": sum(query in written for query, _ in log.skipped),
     }
-    if mode == "mined":
-        found = review.progress(collection)
-        return Progress(found.reviewed, found.total, len(log.skipped) - sum(skipped.values()))
-    verdicts = {"generated": ("keep", "drop"), "unlabelled": ("label",)}[mode]
-    reviewed = sum(line["verdict"] in verdicts for line in log.decisions.values())
-    left = len(
-        review.generated(collection, limit=ALL) if mode == "generated" else review.unlabelled(collection, limit=ALL)
-    )
-    return Progress(reviewed, left + reviewed + skipped[mode], skipped[mode])
+    found = {}
+    for mode in modes:
+        if mode == "mined":
+            mined = review.progress(collection)
+            found[mode] = Progress(mined.reviewed, mined.total, len(log.skipped) - sum(skipped.values()))
+            continue
+        verdicts = {"generated": ("keep", "drop"), "unlabelled": ("label",)}[mode]
+        reviewed = sum(line["verdict"] in verdicts for line in log.decisions.values())
+        still = review.generated if mode == "generated" else review.unlabelled
+        left = len(list(still(collection, limit=ALL)))
+        found[mode] = Progress(reviewed, left + reviewed + skipped[mode], skipped[mode])
+    return found
 
 
 def generated_queries(collection: Collection) -> list[str]:
@@ -146,28 +194,28 @@ def generated_queries(collection: Collection) -> list[str]:
     return table.filter(pc.equal(table["source"], "generated"))["query"].unique().to_pylist()
 
 
-def _read_steps(told: Any) -> list[dict[str, str]]:
-    """The decisions that the page sends, each {"verdict", "query", "document", "text"}. Anything else is refused."""
+def _read_steps(told: Any) -> list[Step]:
+    """The decisions that the page sends, in their order. Anything else is refused."""
+    words = ("page", "mode", "collection", "verdict", "query", "document", "text")
     try:
-        steps = json.loads(str(told or "[]"))
-        return [{str(key): str(value) for key, value in step.items()} for step in steps[:MOST_STEPS]]
-    except (ValueError, AttributeError, TypeError):
+        steps = json.loads(told or "[]")[:MOST_STEPS]
+        return [Step(int(step["number"]), **{name: str(step.get(name, "")) for name in words}) for step in steps]
+    except (ValueError, AttributeError, TypeError, KeyError):
         raise WorkbenchError("The page sent something that is no decision. Reload it and go on.") from None
 
 
-def _decide(workspace: Workspace, step: dict[str, str]) -> list[str]:
+def _decide(workspace: Workspace, step: Step) -> list[str]:
     """Do one step; returns the query and the document of what was taken back."""
-    verdict, query, document = (step.get(key, "") for key in ("verdict", "query", "document"))
-    name, mode = check_name(step.get("collection", ""), "collection"), step.get("mode", "")
-    if verdict == "undo":
+    name = check_name(step.collection, "collection")
+    if step.verdict == "undo":
         taken = review.take_back(workspace, name)
         return [taken.query, taken.document]
-    if mode == "generated":
-        review.decide_generated(workspace, name, query, verdict)
-    elif mode == "mined":
-        review.decide(workspace, name, query, document, verdict)
-    elif verdict == "skip":
-        review.skip_document(workspace, name, document)
+    if step.mode == "generated":
+        review.decide_generated(workspace, name, step.query, step.verdict)
+    elif step.mode == "mined":
+        review.decide(workspace, name, step.query, step.document, step.verdict)
+    elif step.verdict == "skip":
+        review.skip_document(workspace, name, step.document)
     else:
-        review.label(workspace, name, document, step.get("text", ""))
+        review.label(workspace, name, step.document, step.text)
     return []
