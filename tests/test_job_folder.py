@@ -160,6 +160,13 @@ def test_progress_raises_when_a_stop_is_asked_for(job):
         job.check_stop()
 
 
+def test_a_summary_that_is_not_there_or_damaged_is_empty(job):
+    assert job.summary() == {}
+    for damaged in ("", '{"metrics": {', "[]"):
+        (job.path / "summary.json").write_text(damaged)
+        assert job.summary() == {}
+
+
 def test_the_result_is_there_only_when_it_was_written(job):
     assert job.result() is None
     (job.path / "result.json").write_text('{"a": 1}')

@@ -6,6 +6,7 @@
     log.txt        everything the worker printed
     exit.json      written only by the babysitter: return code, signal, out-of-memory verdict
     result.json    what the work returned, when it finished
+    summary.json   of a run: its scores before and after
     STOP           its presence asks for a graceful stop
 
 Work functions get a `JobFolder` and talk to the page through it alone, so they need nothing of ``jobs/``.
@@ -94,6 +95,10 @@ class JobFolder:
     def result(self) -> dict[str, Any] | None:
         """What the work returned, or None while it has not finished."""
         return _readable(self.path / "result.json")
+
+    def summary(self) -> dict[str, Any]:
+        """A run's scores before and after; empty while there are none."""
+        return _readable(self.path / "summary.json") or {}
 
     def write_status(self, **changes: Any) -> Status:
         """Replace the given fields of the status and write it."""

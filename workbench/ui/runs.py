@@ -55,13 +55,14 @@ class RunsTab:
                 self.seen: "",
             }
         status = jobs.watch(shown)
-        curves, summary = report.curves(shown), report.run_summary(self.page.workspace, shown.name, status)
+        events = list(shown.events())
+        curves, summary = report.curves(events), report.run_summary(self.page.workspace, shown.name, status, events)
         return {
             self.top: runs_views.top(runs, shown, status, summary),
             self.curves: gr.Row(visible=True),
             self.loss: runs_views.loss_plot(curves, shown.spec),
             self.ndcg: runs_views.ndcg_plot(curves),
-            self.below: runs_views.below(runs, shown, status, self._indexes(shown)),
+            self.below: runs_views.below(runs, shown, status, events, self._indexes(shown)),
             self.timer: clock(not status.ended, TICK_SECONDS),
             self.seen: shown.etag(),
         }

@@ -8,9 +8,9 @@ from typing import Any
 from workbench.job_folder import JobFolder, Status
 from workbench.settings import PRESET_WORDS
 from workbench.training import report
+from workbench.training.report import Event
 from workbench.ui import cards, plots, words
 from workbench.ui.choices import model_name, run_base, run_kind
-from workbench.workspace import read_json
 
 LOG_LINES = 200
 PROGRESS_BAR = re.compile(r"\d+%\|.*\|")
@@ -114,7 +114,7 @@ def ndcg_plot(curves: dict[str, Any]) -> dict[str, Any]:
     return plots.figure("NDCG@10 on the held-out part", "step", lines, says=f"NDCG@10 against step{last}")
 
 
-def below(runs: list[JobFolder], shown: JobFolder, status: Status, indexes: list[str]) -> str:
+def below(runs: list[JobFolder], shown: JobFolder, status: Status, events: list[Event], indexes: list[str]) -> str:
     """The small figures, the log, the other runs, and Remove. indexes: the names of those made with its model."""
     goes = ""
     if indexes:
@@ -127,12 +127,12 @@ def below(runs: list[JobFolder], shown: JobFolder, status: Status, indexes: list
         cards.text(f"This deletes the run “{shown.name}” with its model, checkpoints and log.{goes}"),
         shown.name,
     )
-    parts = [_stats(shown, status), _log(shown), _list(runs, shown)]
+    parts = [_stats(shown, status, events), _log(shown), _list(runs, shown)]
     return "".join(parts) + cards.foot("", remove if status.ended else "")
 
 
-def _stats(run: JobFolder, status: Status) -> str:
-    curves, speed = report.curves(run), report.speed(run)
+def _stats(run: JobFolder, status: Status, events: list[Event]) -> str:
+    curves, speed = report.curves(events), report.speed(run, events)
     evaluated = [point for point in curves["ndcg"] if point[0] > 0]
     best = max(evaluated, key=lambda point: point[1])[0] if evaluated else None
     done, steps = max([status.step, *(point[0] for point in curves["loss"])]), curves["steps"]
@@ -174,7 +174,7 @@ def _list(runs: list[JobFolder], shown: JobFolder) -> str:
         if run.name == shown.name:
             marked.add(place)
         status, spec = run.status(), run.spec
-        summary = read_json(run.path / "summary.json") or {}
+        summary = run.summary()
         comparison = summary.get("comparison")
         rows.append(
             [
