@@ -108,15 +108,18 @@ window.wb = (() => {
     }
   }
 
+  // In a frame of another site the browser may refuse any storage: then the choice lasts as long as the page.
+  let chosenTheme = "";
+
   function preferredTheme() {
-    const kept = localStorage.getItem("workbench-theme");
-    return kept || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    try { chosenTheme ||= localStorage.getItem("workbench-theme") || ""; } catch { /* refused */ }
+    return chosenTheme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   }
 
   function toggleTheme() {
-    const name = dark() ? "light" : "dark";
-    localStorage.setItem("workbench-theme", name);
-    setTheme(name);
+    chosenTheme = dark() ? "light" : "dark";
+    try { localStorage.setItem("workbench-theme", chosenTheme); } catch { /* refused */ }
+    setTheme(chosenTheme);
   }
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme(preferredTheme()));

@@ -130,6 +130,8 @@ def test_last_words_that_cannot_be_written_at_all_are_logged_and_nothing_hangs(j
         failures.write_last_words(job, lambda: (_ for _ in ()).throw(PermissionError()))
 
 
-def test_the_count_of_kills_for_lack_of_memory_is_a_number_or_unknown():
-    count = failures.count_out_of_memory_kills()
-    assert count is None or count >= 0
+def test_the_count_of_kills_for_lack_of_memory_is_read_from_the_systems_counters(tmp_path, monkeypatch):
+    counters = tmp_path / "memory.events"
+    counters.write_text("low 0\noom 5\noom_kill 3\n")
+    monkeypatch.setattr(failures, "_own_memory_counters", lambda: iter([tmp_path / "none", counters]))
+    assert failures.count_out_of_memory_kills() == 3

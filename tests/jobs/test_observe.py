@@ -11,7 +11,7 @@ import psutil
 from waiting import part, until, until_counting
 
 from workbench import jobs
-from workbench.job_folder import create_job_folder
+from workbench.job_folder import JobFolder, create_job_folder
 from workbench.jobs import processes
 
 
@@ -63,6 +63,17 @@ def test_a_job_just_started_is_queued_until_its_process_had_time_to_come(workspa
     status = json.loads((job.path / "status.json").read_text())
     (job.path / "status.json").write_text(json.dumps({**status, "updated": time.time() - 60}))
     assert jobs.watch(job).state == "crashed"
+
+
+def test_jobs_are_listed_by_work_and_collection_and_read_once(workspace, monkeypatch):
+    for name, work, collection in (("a", "check", "words"), ("b", "check", "other"), ("c", "mine", "words")):
+        create_job_folder(workspace.job(name), work, {"collection": collection}, {})
+    read, times = JobFolder.job.fget, []
+    monkeypatch.setattr(JobFolder, "job", property(lambda job: (times.append(job.name), read(job))[1]))
+    assert {job.name for job in jobs.list_jobs(workspace, "check", "mine")} == {"a", "b", "c"}
+    assert sorted(times) == ["a", "b", "c"]
+    assert [job.name for job in jobs.list_jobs(workspace, "check", collection="words")] == ["a"]
+    assert {job.name for job in jobs.list_jobs(workspace, collection="words")} == {"a", "c"}
 
 
 def test_folders_without_a_readable_job_json_are_skipped(workspace):

@@ -135,6 +135,18 @@ def test_the_rail_works_by_keyboard(filled: App, page: Any) -> None:
     assert page.evaluate("document.activeElement.id") == "go-train"
 
 
+def test_the_rail_and_the_theme_work_where_the_browser_refuses_storage(filled: App, page: Any) -> None:
+    refused = "(key) => { if (key.startsWith('workbench')) throw new DOMException('refused', 'SecurityError'); }"
+    page.add_init_script(f"Storage.prototype.getItem = Storage.prototype.setItem = {refused}")
+    open_tab(page, filled, "data")
+    page.click("#go-train")
+    page.wait_for_selector("#tab-train h1")
+    was = page.evaluate("wb.dark()")
+    page.click("[data-theme-toggle]")
+    assert page.evaluate("wb.dark()") is not was
+    assert page.browsing.errors == []
+
+
 def test_every_tab_is_clean_before_there_is_a_model(filled: App, page: Any) -> None:
     """Nothing serious for axe, light and dark; no wider than a phone; nothing asked of another machine."""
     found = []

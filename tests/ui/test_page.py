@@ -85,3 +85,39 @@ def test_a_handler_that_moves_the_page_changes_the_address_and_the_tab(workspace
     assert answer[page.place] == "tab=runs&run=one"
     assert answer[page.tabs].selected == "runs"
     assert answer[page.message] == ""
+
+
+def test_a_tick_leaves_the_message_where_it_is(workspace: Workspace) -> None:
+    with gr.Blocks():
+        page = Page(workspace)
+    skipped = gr.skip()
+
+    def look(place: Place) -> dict[object, object]:
+        return {page.tabs: gr.Tabs()}
+
+    assert page._told(look)("tab=data")[page.message] == ""
+    assert page._told(look, keeps=True)("tab=data")[page.message] == skipped
+
+
+def test_every_clock_leaves_the_message_where_it_is(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    wired: list[tuple[list[str], bool]] = []
+    told = Page.on
+
+    def on(page: Page, triggers: list[gr.events.EventListener], *given: object, **options: object) -> object:
+        wired.append(([trigger.event_name for trigger in triggers], bool(options.get("keeps"))))  # type: ignore[attr-defined]
+        return told(page, triggers, *given, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Page, "on", on)
+    build_page(workspace)
+    clocks = [keeps for events, keeps in wired if "tick" in events]
+    assert len(clocks) >= 6 and all(clocks)
+
+
+def test_the_rail_is_drawn_once_when_it_changed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    with gr.Blocks():
+        page = Page(workspace)
+    drawn: list[str] = []
+    monkeypatch.setattr("workbench.ui.page.draw_rail", lambda *_: (drawn.append("rail"), ("new", False))[1])
+    answer = page._told(page.refresh_rail, keeps=True)("tab=data", "old")
+    assert answer[page.rail] == "new" and len(drawn) == 1
+    assert page._told(page.refresh_rail, keeps=True)("tab=data", "new") == gr.skip()

@@ -36,7 +36,7 @@ def start(
 ) -> JobFolder:
     """Start `work` in the background under `name`, and return its folder at once.
 
-    work: `train` goes to runs/NAME; `evaluate`, `index`, `import` and `mine` go to jobs/NAME.
+    work: `train` goes to runs/NAME, every other work to jobs/NAME.
     spec: what the work reads from job.json; JSON values only.
     Raises WorkbenchError if the name is taken or not allowed, if the work is unknown, or if nothing can be started.
     """

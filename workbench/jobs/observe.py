@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,9 +84,9 @@ def list_runs(workspace: Workspace) -> list[JobFolder]:
     return _newest_first(workspace.runs)
 
 
-def list_jobs(workspace: Workspace) -> list[JobFolder]:
-    """All other jobs (import, mine, evaluate, index), the newest first."""
-    return _newest_first(workspace.jobs)
+def list_jobs(workspace: Workspace, *works: str, collection: str = "") -> list[JobFolder]:
+    """The jobs of every other work, the newest first; where works or a collection are named, only theirs."""
+    return _newest_first(workspace.jobs, works, collection)
 
 
 def find(workspace: Workspace, name: str) -> JobFolder:
@@ -107,12 +107,15 @@ def job_folders(folder: Path) -> Iterator[JobFolder]:
                 yield JobFolder(Path(entry.path))
 
 
-def _newest_first(folder: Path) -> list[JobFolder]:
+def _newest_first(folder: Path, works: Collection[str] = (), collection: str = "") -> list[JobFolder]:
     found = []
     for job in job_folders(folder):
         try:
-            found.append((float(job.job["created"]), job.name, job))
-        except (WorkbenchError, TypeError, ValueError):
+            told = job.job
+            if (works and told["work"] not in works) or (collection and told["spec"].get("collection") != collection):
+                continue
+            found.append((float(told["created"]), job.name, job))
+        except (WorkbenchError, AttributeError, TypeError, ValueError):
             continue
     return [job for _, _, job in sorted(found, key=lambda entry: entry[:2], reverse=True)]
 

@@ -5,6 +5,7 @@ Functions take plain values and return HTML. A parameter named ``…_html`` is H
 
 from __future__ import annotations
 
+import base64
 import html
 import time
 from collections.abc import Iterable, Sequence
@@ -86,13 +87,17 @@ def chooser(field: str, label: str, options: Iterable[tuple[str, str]], chosen: 
     listed = list(options)
     if len(listed) < 2:
         return ""
-    inner = "".join(
-        f'<option value="{text(value)}"{" selected" if value == chosen else ""}>{text(words_of)}</option>'
-        for value, words_of in listed
-    )
     return (
         f'<select name="{text(field)}" id="{text(field)}-choose" data-act="choose" aria-label="{text(label)}">'
-        f"{inner}</select>"
+        f"{options_of(listed, chosen)}</select>"
+    )
+
+
+def options_of(listed: Iterable[tuple[str, str]], chosen: str = "") -> str:
+    """The options of a select, one of them chosen. `listed`: value, words."""
+    return "".join(
+        f'<option value="{text(value)}"{" selected" if value == chosen else ""}>{text(said)}</option>'
+        for value, said in listed
     )
 
 
@@ -216,6 +221,11 @@ def media(modality: str, thumb: str, full: str, name: str, key: str) -> str:
         f'<div class="media clip"><video id="{text(key)}" src="{text(full)}" poster="{text(thumb)}" preload="none" '
         f'aria-label="{label}"></video>{play}</div>'
     )
+
+
+def inline(data: bytes, content_type: str) -> str:
+    """The address of something small that is sent with the page itself."""
+    return f"data:{content_type};base64,{base64.b64encode(data).decode()}"
 
 
 def words_box(value: str) -> str:

@@ -68,8 +68,8 @@ class DataTab:
         page.on(clicked, self.use_view, bring.values, whole)
         said = (check.findings, check.job, writes.result, more.exports, more.pushes, more.history)
         heads = [view.change for view in said]
-        page.on(heads, self.draw_head, [self.top, self.row], [self.top, self.row, self.timer])
-        page.on([page.place.change], self.follow, [self.seen], whole)
+        page.on(heads, self.draw_head, [self.top, self.row], [self.top, self.row, self.timer], keeps=True)
+        page.on([page.place.change], self.follow, [self.seen], whole, keeps=True)
 
     def refresh(self, place: Place, *values: Any) -> Widgets:
         """Everything of the tab, read from disk."""
@@ -114,8 +114,6 @@ class DataTab:
 
     def watch_jobs(self, place: Place, seen: str, *values: Any) -> Widgets | None:
         """While a job works: its progress; when it has ended, what came of it."""
-        for work in WORKS:
-            job_views.open_jobs(self.page.workspace, work)  # one that was killed is told so here
         if self._seen(place, list_collections(self.page.workspace)) == seen:
             return None
         changed = self.refresh(place, *values)
@@ -183,13 +181,15 @@ class DataTab:
         return card.name if card else ""
 
     def _busy(self) -> bool:
-        return any(not job.status().ended for work in WORKS for job in job_views.open_jobs(self.page.workspace, work))
+        return any(not job.status().ended for job in job_views.open_jobs(self.page.workspace, *WORKS))
 
     def _seen(self, place: Place, collections: list[Card]) -> str:
         """Changes with every job of the tab, one that began and ended between two looks too."""
-        worked = (job.etag() for job in jobs.list_jobs(self.page.workspace) if job.work in WORKS)
+        worked = jobs.list_jobs(self.page.workspace, *WORKS)
+        for job in worked:
+            jobs.watch(job)  # one that was killed is told so here
         cards_seen = (f"{card.name}@{card.created}" for card in collections)
-        return " ".join([_part(place), *worked, *cards_seen])
+        return " ".join([_part(place), *(job.etag() for job in worked), *cards_seen])
 
 
 def _coming(imports: list[JobFolder]) -> set[str]:

@@ -10,9 +10,12 @@ from workbench.workspace import Workspace
 RESUMABLE = ("evaluate", "generate", "index", "train")
 
 
-def open_jobs(workspace: Workspace, work: str) -> list[JobFolder]:
-    """The jobs of one kind that are at work, and those that ended badly and have not been put away."""
-    found = [job for job in jobs.list_jobs(workspace) if job.work == work]
+def open_jobs(workspace: Workspace, *works: str, collection: str = "") -> list[JobFolder]:
+    """The jobs of some works that are at work, and those that ended badly and have not been put away.
+
+    collection: only those for this one.
+    """
+    found = jobs.list_jobs(workspace, *works, collection=collection)
     return [job for job in found if jobs.watch(job).state != "finished"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import PurePath
@@ -187,20 +186,14 @@ def _actions(adding_to: str) -> str:
 
 
 def _select(name: str, label: str, options: Mapping[str, str], chosen: str) -> str:
-    inner = "".join(
-        f'<option value="{value}"{" selected" if value == chosen else ""}>{cards.text(said)}</option>'
-        for value, said in options.items()
-    )
+    inner = cards.options_of(options.items(), chosen)
     return f'<select name="{name}" id="map-{name}" aria-label="{label}">{inner}</select>'
 
 
 def _column_select(role: str, preview: Preview, chosen: Chosen, *, required: bool = False) -> str:
     now = getattr(chosen, role)
-    nothing = "" if required and now else f'<option value="">{"choose a column" if required else "none"}</option>'
-    options = nothing + "".join(
-        f'<option value="{cards.text(value)}"{" selected" if value == now else ""}>{cards.text(said)}</option>'
-        for value, said in _choices(role, preview, chosen)
-    )
+    nothing = [] if required and now else [("", "choose a column" if required else "none")]
+    options = cards.options_of([*nothing, *_choices(role, preview, chosen)], now)
     pill = ' class="pill"' if required else ""
     data = f'data-act="map" data-role="{role}" data-was="{cards.text(now)}"'
     return f'<select name="{role}" id="map-{role}" {data} aria-label="{SPOKEN[role]}"{pill}>{options}</select>'
@@ -273,14 +266,10 @@ def _picture(item: Item, key: str, name: str = "") -> str:
     name = name or item.file or item.text or ""
     if item.thumbnail is None:
         return cards.words_box(item.text or name)
-    small = _inline(item.thumbnail, "image/webp")
+    small = cards.inline(item.thumbnail, "image/webp")
     for kind, most in LARGEST_INLINE.items():
         data = getattr(item, kind)
         sniffed = media.sniff(data) if data and len(data) <= most else None
         if data and sniffed and sniffed[0] == kind:
-            return cards.media(kind, small, _inline(data, media.content_type(sniffed[1])), name, key)
+            return cards.media(kind, small, cards.inline(data, media.content_type(sniffed[1])), name, key)
     return cards.media("image", small, small, name, key)
-
-
-def _inline(data: bytes, content_type: str) -> str:
-    return f"data:{content_type};base64,{base64.b64encode(data).decode()}"

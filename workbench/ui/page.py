@@ -73,18 +73,20 @@ class Page:
         waits_on: Any = None,
         reads: str = "",
         each: bool = False,
+        keeps: bool = False,
     ) -> Any:
         """Wire `handler` to events.
 
         `opens` names the tab whose opening this is; `queue` is for what may take long, and `waits_on` the widget over
         which the waiting is then shown. `reads` is a script that gives the last of the inputs. `each`: an event is
-        handled also while an earlier one is still being handled, which else would pass unseen.
+        handled also while an earlier one is still being handled, which else would pass unseen. `keeps`: the message
+        stays, because nobody pressed anything.
         """
         where = f"wb.opened('{opens}')" if opens else "wb.place()"
         read = f"given[given.length - 1] = {reads};" if reads else ""
         return gr.on(
             triggers,
-            self._told(handler),
+            self._told(handler, keeps),
             inputs=[self.place, *inputs],
             outputs=[*outputs, *(w for w in (self.place, self.tabs) if w not in outputs), *self._frame()],
             js=f"(...given) => {{ given[0] = {where}; {read} return given; }}",
@@ -112,23 +114,20 @@ class Page:
     def watch(
         self, name: str, timer: gr.Timer, handler: Handler, inputs: Sequence[Any], outputs: Sequence[Any]
     ) -> None:
-        """Let `handler` look for what is new whenever a `timer` of the tab ticks: the tab's own, or one of a part."""
+        """Let `handler` look for what is new whenever the tab's `timer` ticks."""
         self._watching.append((name, timer, handler, inputs, outputs))
 
     def finish(self, demo: gr.Blocks) -> None:
         """Wire what needs all the tabs: opening one of them stops the clocks of the others."""
         timers = {name: timer for _, name, _, _, _, timer in self._openings}
-        every = list(timers.values())
-        parts = {timer: name for name, timer, *_ in self._watching if timer not in every}
         for tab, name, handler, inputs, outputs, timer in self._openings:
-            others = [other for other in every if other is not timer]
-            others += [part for part, of in parts.items() if of != name]
+            others = [other for other in timers.values() if other is not timer]
             self.on([tab.select], _opening(name, handler, others), inputs, [*outputs, *others], opens=name)
         for name, timer, handler, inputs, outputs in self._watching:
-            shown = [*outputs, *(other for other in [*every, timer] if other not in outputs)]
-            self.on([timer.tick], _watching(name, handler, timers, timer), inputs, list(dict.fromkeys(shown)))
+            shown = list(dict.fromkeys([*outputs, *timers.values()]))
+            self.on([timer.tick], _watching(name, handler, timers), inputs, shown, keeps=True)
         self.on([demo.load], self.open_page)
-        self.on([self.pulse.tick], self.refresh_rail, [self.rail])
+        self.on([self.pulse.tick], self.refresh_rail, [self.rail], keeps=True)
 
     def open_page(self, place: Place) -> Widgets:
         """Show the tab that the address names."""
@@ -136,12 +135,17 @@ class Page:
 
     def refresh_rail(self, place: Place, shown: str) -> Widgets | None:
         """Keep the rail as the disk is, whoever changed it; nothing is sent when nothing has changed."""
-        return None if draw_rail(self.workspace, place)[0] == shown else {self.message: gr.skip()}
+        drawn = self._draw_rail(place)
+        return None if drawn[self.rail] == shown else drawn
 
     def _frame(self) -> list[Any]:
         return [self.message, self.rail, self.pulse]
 
-    def _told(self, handler: Handler) -> Callable[..., Any]:
+    def _draw_rail(self, place: Place) -> Widgets:
+        rail, busy = draw_rail(self.workspace, place)
+        return {self.rail: rail, self.pulse: gr.Timer(PULSE_SECONDS if busy else IDLE_SECONDS)}
+
+    def _told(self, handler: Handler, keeps: bool = False) -> Callable[..., Any]:
         """`handler` with its errors turned into the page's message, and the rail drawn again after it."""
 
         @functools.wraps(handler)
@@ -159,20 +163,19 @@ class Page:
                         "details. What you had is still on disk: reload the page and try again."
                     )
                 }
-            return gr.skip() if changed is None else self._finish(place, changed)
+            return gr.skip() if changed is None else self._finish(place, changed, keeps)
 
         return tell
 
-    def _finish(self, place: Place, changed: Widgets) -> Widgets:
+    def _finish(self, place: Place, changed: Widgets, keeps: bool) -> Widgets:
         moved = changed.get(self.place)
         if isinstance(moved, Place):
             changed[self.place] = moved.write()
             if moved.tab != place.tab:
                 changed[self.tabs] = gr.Tabs(selected=moved.tab)
             place = moved
-        rail, busy = draw_rail(self.workspace, place)
-        pulse = gr.Timer(PULSE_SECONDS if busy else IDLE_SECONDS)
-        return {self.message: "", **changed, self.rail: rail, self.pulse: pulse}
+        rail = {} if self.rail in changed else self._draw_rail(place)
+        return {self.message: gr.skip() if keeps else "", **changed, **rail}
 
 
 def _opening(name: str, handler: Handler, others: Sequence[gr.Timer]) -> Handler:
@@ -190,15 +193,14 @@ def _opening(name: str, handler: Handler, others: Sequence[gr.Timer]) -> Handler
     return draw
 
 
-def _watching(name: str, handler: Handler, timers: dict[str, gr.Timer], ticked: gr.Timer) -> Handler:
+def _watching(name: str, handler: Handler, timers: dict[str, gr.Timer]) -> Handler:
     """A tick of a tab that is not the open one, whose late answer started it again, gives way to the open one's."""
 
     @functools.wraps(handler)
     def look(place: Place, *given: Any) -> Widgets | None:
         if place.tab == name:
             return handler(place, *given)
-        clocks = {timer: gr.Timer(active=other == place.tab) for other, timer in timers.items()}
-        return {ticked: gr.Timer(active=False), **clocks}
+        return {timer: gr.Timer(active=other == place.tab) for other, timer in timers.items()}
 
     return look
 

@@ -12,16 +12,13 @@ from workbench.collection.store import Collection, open_collection
 from workbench.doctor.fixes import fix
 from workbench.doctor.mended import Standing, read_standing
 from workbench.errors import WorkbenchError
-from workbench.job_folder import JobFolder
 from workbench.ui import job_views
 from workbench.ui import part_check_views as views
 from workbench.ui.choices import collection_in_hand, embedder_choices, with_limits
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
-from workbench.workspace import Workspace
 
 WORK = "check"
-TICK_SECONDS = 1.0
 
 
 class CheckPart:
@@ -42,7 +39,7 @@ class CheckPart:
     def draw(self, place: Place, collection: Collection) -> Widgets:
         """The last check and what came of it, or what there is to be looked for."""
         workspace, name = self.page.workspace, collection.name
-        current = check_jobs(workspace, name)
+        current = job_views.open_jobs(workspace, WORK, collection=name)
         busy = any(not job.status().ended for job in current)
         standing = read_standing(workspace, name)
         needed = [*collection.card.modalities.get("query", []), *collection.card.modalities.get("document", [])]
@@ -67,7 +64,7 @@ class CheckPart:
             models = {reference for _, reference in embedder_choices(workspace)}
             model = str(said.get("check-model", ""))
             spec = {"collection": name, "model": model if model in models else None}
-            for job in check_jobs(workspace, name):
+            for job in job_views.open_jobs(workspace, WORK, collection=name):
                 if job.status().ended:
                     jobs.remove(workspace, job.name)
             jobs.start(workspace, WORK, jobs.free_name(workspace, f"check-{name}"), spec)
@@ -87,11 +84,6 @@ class CheckPart:
         elif said["act"] == "undo":
             gr.Info(f"Taken back: {undo(workspace, name).what}.", duration=5)
         return self.draw(place, open_collection(workspace, name))
-
-
-def check_jobs(workspace: Workspace, collection: str) -> list[JobFolder]:
-    """The checks of a collection that are at work, or that ended badly and have not been put away."""
-    return [job for job in job_views.open_jobs(workspace, WORK) if job.spec.get("collection") == collection]
 
 
 def badge(standing: Standing | None) -> tuple[str, str]:

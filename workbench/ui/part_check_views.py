@@ -69,10 +69,7 @@ def top(standing: Standing | None, models: Sequence[tuple[str, str]], busy: bool
 
 
 def _check_form(models: Sequence[tuple[str, str]], chosen: str, label: str) -> str:
-    options = "".join(
-        f'<option value="{cards.text(value)}"{" selected" if value == chosen else ""}>{cards.text(said)}</option>'
-        for said, value in [("no model", ""), *models]
-    )
+    options = cards.options_of([("", "no model"), *((value, said) for said, value in models)], chosen)
     button = cards.button(label, "check", primary=label != "Check again", identifier="check-start")
     return (
         f'<div class="fields"><label>Also with <select name="check-model" id="check-model">{options}</select></label>'

@@ -63,7 +63,7 @@ class GeneratePart:
         page.on([self.look.click], self.show_preview, given, self.widgets, queue=True, waits_on=self.preview)
         page.on([self.preview.click], self.write, given, self.widgets, queue=True, waits_on=self.preview)
         page.on([self.job.click, self.result.click], self.use_view, [], self.widgets, queue=True)  # for its toast
-        page.on([self.timer.tick], self.watch_writing, [self.seen], self.widgets)
+        page.on([self.timer.tick], self.watch_writing, [self.seen], self.widgets, keeps=True)
 
     def _make_form(self) -> None:
         made: dict[str, Any] = {}
@@ -95,7 +95,7 @@ class GeneratePart:
     def draw(self, place: Place, collection: Collection) -> Widgets:
         """What it is, what is being written, what was written, and the form. No preview: it is of another moment."""
         workspace, allowed = self.page.workspace, self.page.may_run_code
-        current = self._jobs(collection.name)
+        current = job_views.open_jobs(workspace, WORK, collection=collection.name)
         busy = any(not job.status().ended for job in current)
         kinds = collection.card.modalities.get("document", [])
         choices = with_limits(workspace, embedder_choices(workspace), ["text", *kinds])
@@ -139,9 +139,9 @@ class GeneratePart:
         if dict(event._data).get("seen") != _fingerprint(collection, settings):
             drawn = self._preview(collection, *given)
             return {self.preview: drawn, self.page.message: cards.notice(CHANGED, tone="warn")}
-        if any(not job.status().ended for job in self._jobs(collection.name)):
-            raise WorkbenchError(f"Queries for “{collection.name}” are being written already.")
         workspace = self.page.workspace
+        if any(not job.status().ended for job in job_views.open_jobs(workspace, WORK, collection=collection.name)):
+            raise WorkbenchError(f"Queries for “{collection.name}” are being written already.")
         spec = generation_spec(workspace, collection=collection.name, **settings.model_dump())
         jobs.start(workspace, WORK, jobs.free_name(workspace, f"{WORK}-{collection.name}"), spec)
         return self.draw(place, collection)
@@ -189,8 +189,8 @@ class GeneratePart:
     def _last_result(self, collection: Collection) -> str:
         """What came of the newest writing that has finished and has not been taken back."""
         history = changes(self.page.workspace, collection.name)
-        for job in jobs.list_jobs(self.page.workspace):
-            found = job.result() if job.work == WORK and job.spec.get("collection") == collection.name else None
+        for job in jobs.list_jobs(self.page.workspace, WORK, collection=collection.name):
+            found = job.result()
             if not found or "kept" not in found or job.status().state != "finished":
                 continue
             change = next((one for one in history if _made_by(one, job, found)), None)
@@ -202,12 +202,9 @@ class GeneratePart:
     def _collection(self, place: Place) -> Collection:
         return open_collection(self.page.workspace, collection_in_hand(self.page.workspace, place))
 
-    def _jobs(self, collection: str) -> list[JobFolder]:
-        open_ones = job_views.open_jobs(self.page.workspace, WORK)
-        return [job for job in open_ones if job.spec.get("collection") == collection]
-
     def _seen(self, collection: Collection) -> str:
-        return " ".join([collection.fingerprint, *(job.etag() for job in self._jobs(collection.name))])
+        current = job_views.open_jobs(self.page.workspace, WORK, collection=collection.name)
+        return " ".join([collection.fingerprint, *(job.etag() for job in current)])
 
 
 def _made_by(change: Change, job: JobFolder, found: dict[str, Any]) -> bool:

@@ -116,5 +116,5 @@ class MorePart:
 
 
 def _of(workspace: Workspace, work: str, collection: str) -> list[JobFolder]:
-    """The jobs of one kind for a collection, finished ones too."""
-    return [job for job in jobs.list_jobs(workspace) if job.work == work and job.spec.get("collection") == collection]
+    """The jobs of one kind for a collection, finished ones too; not what was exported to a folder of the user's own."""
+    return [job for job in jobs.list_jobs(workspace, work, collection=collection) if not job.spec.get("to")]

@@ -12,7 +12,6 @@ from workbench.collection.store import Collection, open_collection
 from workbench.enrich.hard_negatives import MiningSettings
 from workbench.enrich.mining import drop_mined, mining_spec
 from workbench.errors import WorkbenchError
-from workbench.job_folder import JobFolder
 from workbench.models.source import typed_reference
 from workbench.ui import job_views, words
 from workbench.ui import part_negatives_views as views
@@ -20,6 +19,7 @@ from workbench.ui.choices import collection_in_hand, embedder_choices, reranker_
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 
+WORK = "mine"
 FIELDS = MiningSettings.model_fields
 NUMBERS = ("first_rank", "last_rank", "margin", "absolute_margin", "reranker_margin")
 NO_LIMIT = ("margin", "absolute_margin")  # these may be left empty
@@ -33,7 +33,6 @@ class NegativesPart:
 
     name = "negatives"
     title = "Hard negatives"
-    at_its_own_pace = False
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -50,7 +49,7 @@ class NegativesPart:
         settings = [self.model, self.reranker, self.per_query, self.modality, *self.numbers.values()]
         page.on([self.start.click], self.start_mining, settings, self.widgets)
         page.on([self.top.click, self.job.click], self.use_view, [], self.widgets, queue=True)  # for its toast
-        page.on([self.timer.tick], self.watch_mining, [self.seen], self.widgets)
+        page.on([self.timer.tick], self.watch_mining, [self.seen], self.widgets, keeps=True)
 
     def _make_form(self) -> None:
         with gr.Row(elem_classes=["form-row"]):
@@ -78,7 +77,8 @@ class NegativesPart:
 
     def draw(self, place: Place, collection: Collection) -> Widgets:
         """What has been mined, what is being mined, and the form."""
-        workspace, current = self.page.workspace, self._jobs(collection.name)
+        workspace = self.page.workspace
+        current = job_views.open_jobs(workspace, WORK, collection=collection.name)
         busy = any(not job.status().ended for job in current)
         kinds = collection.card.modalities.get("document", [])
         needed = [*collection.card.modalities.get("query", []), *kinds]
@@ -124,7 +124,7 @@ class NegativesPart:
             **{name: value for name, value in settings.items() if value is not None or name in NO_LIMIT},
         )
         name = jobs.free_name(self.page.workspace, f"mine-{collection.name}")
-        jobs.start(self.page.workspace, "mine", name, spec)
+        jobs.start(self.page.workspace, WORK, name, spec)
         return self.draw(place, collection)
 
     def use_view(self, place: Place, event: gr.EventData) -> Widgets:
@@ -144,12 +144,9 @@ class NegativesPart:
     def _collection(self, place: Place) -> Collection:
         return open_collection(self.page.workspace, collection_in_hand(self.page.workspace, place))
 
-    def _jobs(self, collection: str) -> list[JobFolder]:
-        open_ones = job_views.open_jobs(self.page.workspace, "mine")
-        return [job for job in open_ones if job.spec.get("collection") == collection]
-
     def _seen(self, collection: Collection) -> str:
-        return " ".join([collection.fingerprint, *(job.etag() for job in self._jobs(collection.name))])
+        current = job_views.open_jobs(self.page.workspace, WORK, collection=collection.name)
+        return " ".join([collection.fingerprint, *(job.etag() for job in current)])
 
 
 def _field(name: str) -> gr.Number | gr.Textbox:

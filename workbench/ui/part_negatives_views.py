@@ -41,7 +41,7 @@ def mined_now(collection: Collection) -> MinedNow:
 
     table = collection.judgements.data.table
     table = table.filter(pc.equal(table["source"], MINED))
-    metas = [json.loads(meta or "{}") for meta in table["meta"].unique().to_pylist()[:1]] if len(table) else []
+    metas = [json.loads(meta or "{}") for meta in table["meta"][:1].to_pylist()]
     places = np.unique((np.arange(SAMPLES) + 0.5) * len(table) / SAMPLES).astype(int).tolist() if len(table) else []
     samples = []
     for place in places:

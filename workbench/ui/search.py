@@ -14,6 +14,7 @@ from workbench.index.registry import IndexCard, get_index, list_indexes, remove_
 from workbench.index.search import Searcher
 from workbench.job_folder import JobFolder
 from workbench.models.source import typed_reference
+from workbench.models.vectors import halvings
 from workbench.ui import job_views, search_views
 from workbench.ui.choices import collection_in_hand, embedder_choices, reranker_choices, with_limits
 from workbench.ui.feedback import Feedback
@@ -148,13 +149,21 @@ class SearchTab:
             self.collection: gr.Dropdown(choices=collections, value=collection_in_hand(workspace, place) or None),
             self.model: gr.Dropdown(choices=models, value=models[0][1]),
             self.timer: clock(waiting, TICK_SECONDS),
-            self.seen: self._seen(),
+            self.seen: self._seen(place, listed),
             **(self._options(shown, place) if shown else {}),
         }  # fmt: skip
 
     def watch_index(self, place: Place, seen: str) -> Widgets | None:
-        """While an index is being made: its progress, then the search."""
-        return None if self._seen() == seen else self.refresh(place)
+        """While an index is being made: its progress, then the search. What is chosen stays until an index changes."""
+        now = self._seen(place, list_indexes(self.page.workspace))
+        if now == seen:
+            return None
+        changed = self.refresh(place)
+        if now.partition(";")[0] == seen.partition(";")[0]:
+            kept = [self.collection, self.model, self.modality, self.dimension, self.reranker, self.filters]
+            kept += [self.form] if self.filters in changed else []  # beside an index it is as the user left it
+            changed = {widget: value for widget, value in changed.items() if widget not in kept}
+        return changed
 
     def choose_mode(self, place: Place, mode: str) -> Widgets:
         """Show the field for what is asked with."""
@@ -226,7 +235,7 @@ class SearchTab:
         return chosen or next(iter([*mine, *listed]), None)
 
     def _options(self, shown: IndexCard, place: Place) -> Widgets:
-        sizes = [str(size) for size in search_views.sizes(shown.dimension)]
+        sizes = [str(size) for size in halvings(shown.dimension)]
         rerankers = with_limits(self.page.workspace, reranker_choices(self.page.workspace), shown.modalities)
         mine = f"run:{place.run}" if place.run else ""
         return {
@@ -242,9 +251,11 @@ class SearchTab:
     def _jobs(self) -> list[JobFolder]:
         return job_views.open_jobs(self.page.workspace, "index")
 
-    def _seen(self) -> str:
-        there = [f"{card.name}@{card.created}" for card in list_indexes(self.page.workspace)]
-        return " ".join([*(job.etag() for job in self._jobs()), *there])
+    def _seen(self, place: Place, listed: list[IndexCard]) -> str:
+        """Changes with the indexes and which of them is shown, before the semicolon, and with the jobs, after it."""
+        shown = self._index(place, listed)
+        there = [shown.name if shown else "", *(f"{card.name}@{card.created}" for card in listed)]
+        return " ".join(there) + ";" + " ".join(job.etag() for job in self._jobs())
 
 
 def _title(job: JobFolder) -> str:

@@ -60,14 +60,6 @@ def modality_choices(index: IndexCard, anything: str) -> list[tuple[str, str]]:
     return [("everything", anything), *named]
 
 
-def sizes(dimension: int) -> list[int]:
-    """The index's own dimension and its halves down to 16."""
-    found = [dimension]
-    while found[-1] // 2 >= 16:
-        found.append(found[-1] // 2)
-    return found
-
-
 def foot(index: IndexCard) -> str:
     """How the index is made, and Remove."""
     kind = "compared with every item" if index.kind == "exact" else f"{index.kind}, recall {index.recall:.3f}"
@@ -91,14 +83,9 @@ def filters(index: IndexCard) -> str:
 def _filter(place: int, field: dict[str, Any]) -> str:
     name, identifier = cards.text(field["name"]), f"search-filter-{place}"
     if field["kind"] == "text":
-        options = "".join(
-            f'<option value="{cards.text(value)}">{cards.text(value)} ({count:,})</option>'
-            for value, count in field["values"].items()
-        )
-        return (
-            f'<label><span>{name}</span><select id="{identifier}" data-field="{name}"><option value="">any</option>'
-            f"{options}</select></label>"
-        )
+        values = [(value, f"{value} ({count:,})") for value, count in field["values"].items()]
+        options = cards.options_of([("", "any"), *values])
+        return f'<label><span>{name}</span><select id="{identifier}" data-field="{name}">{options}</select></label>'
     low, high = (f"{field[end]:.12g}" for end in ("low", "high"))
     step = "1" if field["whole"] else "any"
     ends = "".join(
@@ -179,7 +166,11 @@ class _Shown:
         """The upper part of a card and its caption."""
         collection = self._collections.get(hit.collection)
         if collection is None or hit.row < 0:
-            return cards.words_box(hit.text or hit.file or hit.id), ""
+            said = hit.text or hit.file or hit.id
+            if hit.thumbnail is None:
+                return cards.words_box(said), ""
+            kept = cards.inline(hit.thumbnail, "image/webp")
+            return cards.media("image", kept, kept, hit.file or said, ""), said
         item = collection.item("corpus", hit.row)
         own = item.text if has_media(item) else ""
         asked = self._captions.get(hit.id, "")

@@ -7,6 +7,7 @@ from typing import Any
 from workbench.collection.store import Card
 from workbench.doctor.mended import Standing
 from workbench.errors import WorkbenchError
+from workbench.models.vectors import halvings
 from workbench.ui import cards, words
 
 
@@ -72,7 +73,7 @@ def lesson_words(card: Card, spec: dict[str, Any], described: dict[str, Any]) ->
             f"{document} comes with {wrong}, easy ones first, then those that {first} "
             "took for right."
         )
-    sizes = settings["matryoshka_dimensions"] or halves(int(described.get("dimension") or 0))
+    sizes = settings["matryoshka_dimensions"] or halvings(int(described.get("dimension") or 0))
     at = f", at {words.listing([str(size) for size in sizes])} dimensions at once" if len(sizes) > 1 else ""
     if spec["kind"] == "late-interaction":
         return (
@@ -84,15 +85,6 @@ def lesson_words(card: Card, spec: dict[str, Any], described: dict[str, Any]) ->
         f"{settings['batch_size']}, in both directions{at}. The untouched model is "
         "scored first, so that you see whether it helped."
     )
-
-
-def halves(dimension: int) -> list[int]:
-    """The full size and its halves down to 16, as the default Matryoshka dimensions are."""
-    sizes = []
-    while dimension >= 16:
-        sizes.append(dimension)
-        dimension //= 2
-    return sizes
 
 
 def cannot(error: WorkbenchError) -> str:
