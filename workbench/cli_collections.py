@@ -12,6 +12,7 @@ from workbench import jobs
 from workbench.cli_terminal import (
     DebugOption,
     JsonOption,
+    NameArgument,
     WorkspaceOption,
     ago,
     answer,
@@ -25,7 +26,7 @@ from workbench.errors import WorkbenchError
 from workbench.workspace import Workspace, check_name, open_workspace, propose_name
 
 collections = typer.Typer(help="List, show, export, push and remove collections.", invoke_without_command=True)
-NameArgument = Annotated[str, typer.Argument(metavar="N", help="The collection's name.")]
+
 HUB = "hub:"
 
 

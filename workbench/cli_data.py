@@ -11,6 +11,7 @@ from workbench.cli_terminal import (
     MODEL_HELP,
     DebugOption,
     JsonOption,
+    NameArgument,
     ProgressLine,
     WorkspaceOption,
     answer,
@@ -23,8 +24,6 @@ from workbench.cli_terminal import (
 from workbench.cli_words import check_words, generation_words, mining_words, preview_words
 from workbench.errors import WorkbenchError
 from workbench.workspace import Workspace, open_workspace
-
-NameArgument = Annotated[str, typer.Argument(metavar="N", help="The collection's name.")]
 
 
 def check(

@@ -118,9 +118,9 @@ def preview_generation(
 ) -> dict[str, Any]:
     """How much it would be, without sending anything.
 
-    prompt_price, answer_price: of a million tokens, in any currency. Returns {"collection", "documents", "requests",
-    "queries", "skipped": [{"reason", "count"}], "prompt_tokens", "answer_tokens" (both approximate), "cost" (None
-    without prices), "samples": [{"document": id, "prompt": what is sent, media in words}]}.
+    prompt_price, answer_price: of a million tokens, in any currency. Returns {"collection", "documents", "queries",
+    "skipped": [{"reason", "count"}], "prompt_tokens", "answer_tokens" (both approximate), "cost" (None without prices),
+    "samples": [{"document": id, "prompt": what is sent, media in words}]}.
     """
     collection = open_collection(workspace, name)
     chosen = chosen_documents(collection, settings)
@@ -132,7 +132,6 @@ def preview_generation(
     return {
         "collection": name,
         "documents": len(chosen.rows),
-        "requests": len(chosen.rows),
         "queries": len(chosen.rows) * settings.per_document,
         "skipped": skipped_in_words(chosen),
         "prompt_tokens": tokens,

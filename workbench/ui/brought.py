@@ -24,7 +24,7 @@ from workbench.collection.reading import Preview, preview_source
 from workbench.workspace import Workspace, disk_full_in_words, propose_name
 
 WAYS = {"upload": "Upload files", "paste": "Paste rows", "hub": "From the Hub"}
-UPLOADS = "uploads"
+
 FILES = "file"  # what each of several files is called
 KEPT_SECONDS = 2 * 86_400.0
 
@@ -65,7 +65,7 @@ class Brought:
         """The file, or the folder of several files; pasted rows as a table."""
         if self.way == "upload" and len(self.files) == 1:
             return Path(self.files[0])
-        folder = workspace.root / UPLOADS
+        folder = workspace.uploads
         told = self.text if self.way == "paste" else "\n".join(self.files)
         final = folder / hashlib.sha256(f"{self.way}\n{told}".encode("utf-8", "replace")).hexdigest()[:16]
         named = final / FILES
@@ -94,9 +94,8 @@ class Brought:
 
 def sweep(workspace: Workspace) -> None:
     """Remove what was brought days ago and no import needs any more."""
-    folder = workspace.root / UPLOADS
     working = [str(job.spec.get("source", "")) for job in jobs.list_jobs(workspace) if job.status().state != "finished"]
-    for path in folder.iterdir():
+    for path in workspace.uploads.iterdir():
         old = time.time() - path.stat().st_mtime > KEPT_SECONDS
         if old and not any(source.startswith(str(path)) for source in working):
             shutil.rmtree(path, ignore_errors=True)

@@ -1,14 +1,11 @@
 """Pictures, sounds and videos of collections, under addresses that only a page of this process can make.
 
-Each address carries a signature (HMAC-SHA256 with a key made at start), so that what is not shown cannot be fetched,
-and what a login protects stays protected although this route lies beside Gradio's own.
+Each address is signed, so that what is not shown cannot be fetched, and what a login protects stays protected although
+this route lies beside Gradio's own.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -20,6 +17,7 @@ from starlette.routing import Route
 from workbench import media
 from workbench.collection.store import MODALITIES, SIDES, Collection, open_collection
 from workbench.errors import WorkbenchError
+from workbench.ui.security import Signer
 from workbench.workspace import Workspace
 
 KINDS = ("thumb", "image", "audio", "video")
@@ -32,13 +30,13 @@ class MediaRoute:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._key = secrets.token_bytes(32)
+        self._signer = Signer()
         self._open = lru_cache(maxsize=KEPT_VERSIONS)(self._open_version)
 
     def url(self, collection: str, fingerprint: str, side: str, row: int, kind: str) -> str:
         """The address of one medium of one item. `kind`: thumb, image, audio or video."""
         path = f"{quote(collection)}/{side}/{int(row)}/{kind}/{quote(fingerprint or '-')}"
-        return f"{PREFIX}/{path}?sig={self._sign(path)}"
+        return self._signer.address(PREFIX, path)
 
     def route(self) -> Route:
         return Route(PREFIX + "/{path:path}", self.answer, methods=["GET", "HEAD"])
@@ -46,7 +44,7 @@ class MediaRoute:
     async def answer(self, request: Request) -> Response:
         """The bytes of a signed address; 403 without a right signature, 404 where there is nothing."""
         path = request.path_params["path"]
-        if not hmac.compare_digest(self._sign(path).encode(), request.query_params.get("sig", "").encode()):
+        if not self._signer.signed(request, path):
             return _plain(403, "This address is not signed by this page. Reload the page.")
         try:
             found = await run_in_threadpool(self._read, path)
@@ -78,9 +76,6 @@ class MediaRoute:
         for side in SIDES:
             collection.side(side)  # mapped now, so that it can be read after this version is gone
         return collection
-
-    def _sign(self, path: str) -> str:
-        return hmac.new(self._key, path.encode(), hashlib.sha256).hexdigest()[:40]
 
 
 def _plain(status: int, sentence: str) -> Response:

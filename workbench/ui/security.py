@@ -6,7 +6,10 @@ any origin; both are closed here.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import ipaddress
+import secrets
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -15,6 +18,7 @@ from urllib.parse import urlsplit
 import psutil
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -73,6 +77,24 @@ def middleware(host: str) -> list[Middleware]:
         Middleware(SameOriginWrites),
         Middleware(SecurityHeaders),
     ]
+
+
+class Signer:
+    """Signs addresses (HMAC-SHA256 with a key made at start), so that only a page of this process can make them."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+
+    def address(self, prefix: str, path: str) -> str:
+        """The address of `path` below `prefix`, with its signature."""
+        return f"{prefix}/{path}?sig={self._sign(path)}"
+
+    def signed(self, request: Request, path: str) -> bool:
+        """Whether a request bears the signature of `path`."""
+        return hmac.compare_digest(self._sign(path).encode(), request.query_params.get("sig", "").encode())
+
+    def _sign(self, path: str) -> str:
+        return hmac.new(self._key, path.encode(), hashlib.sha256).hexdigest()[:40]
 
 
 class SameOriginWrites:

@@ -30,11 +30,6 @@ def modality(name: str) -> str:
     return " and ".join(MODALITY_WORDS.get(part, part) for part in name.split("+"))
 
 
-def modalities(names: Iterable[str]) -> str:
-    """text, picture and sound."""
-    return listing([modality(name) for name in names])
-
-
 def plurals(names: Iterable[str]) -> str:
     """pictures and sounds."""
     return listing([MODALITY_PLURALS.get(name, f"{modality(name)} together") for name in names])
