@@ -7,7 +7,9 @@ import random
 from tests.conftest import png_bytes
 from tests.doctor.making import found, judgement, make, text_pairs, words
 from workbench.collection.store import Item, open_collection
+from workbench.doctor.balance import find_direction
 from workbench.doctor.check import check_collection
+from workbench.doctor.examined import Examined
 from workbench.doctor.fixes import fix
 from workbench.workspace import Workspace
 
@@ -47,6 +49,23 @@ def test_turning_round_draws_a_split_anew_that_would_leak(workspace: Workspace) 
     assert f"{len(held)} queries are held out" in turned.card.split["sentence"]
 
 
+def test_a_text_on_both_sides_stays_in_one_split_when_they_are_turned(workspace: Workspace) -> None:
+    chance = random.Random(0)
+    passages = {f"p{number}": words(60, chance) for number in range(60)}
+    answers = {f"a{number}": words(6, chance) for number in range(60)}
+    shared = {f"p{number}": passages[f"p{number}"] for number in range(1, 60, 3)}
+    rows = [judgement(f"p{number}", f"a{number}") for number in range(60)]
+    rows += [judgement(f"p{number - 1}", f"p{number}", split="eval") for number in range(1, 60, 3)]
+    make(workspace, passages, {**answers, **shared}, rows, method="query")
+    check_collection(workspace, "made")
+    fix(workspace, "made", "direction")
+    table = open_collection(workspace, "made").judgements[:]
+    seen: dict[str, set[str]] = {"train": set(), "eval": set()}
+    for query, document, split in zip(table["query"], table["document"], table["split"], strict=True):
+        seen[split] |= {query, document}
+    assert seen["eval"] and not seen["eval"] & seen["train"]
+
+
 def test_one_long_text_for_many_short_ones_is_turned_round(workspace: Workspace) -> None:
     chance = random.Random(1)
     passages = {f"p{number}": words(25, chance) for number in range(20)}
@@ -62,6 +81,19 @@ def test_class_labels_in_place_of_captions_are_worth_knowing(workspace: Workspac
     (finding,) = found(make(workspace, labels, pictures, rows), "direction")
     assert (finding.severity, finding.fixable, finding.count) == ("note", False, 4)
     assert finding.sentence.startswith("4 short texts ask for 80 documents: that looks like class labels")
+
+
+def test_what_is_said_of_labels_is_about_all_of_them_however_many_pairs(workspace: Workspace) -> None:
+    corpus = {f"d{number}": words(9, random.Random(number)) for number in range(800)}
+    labels = {f"l{number}": f"label {number}" for number in range(30)}
+    rows = [judgement(label, document, split="train") for label in labels for document in corpus]
+    (finding,) = find_direction(Examined(make(workspace, labels, corpus, rows)))
+    assert finding.sentence.startswith("30 short texts ask for 800 documents")
+    assert (finding.count, finding.detail["labels"]) == (30, 30)
+
+    many = {f"l{number}": f"label {number}" for number in range(250)}
+    rows = [judgement(label, f"d{number}", split="train") for label in many for number in range(100)]
+    assert not list(find_direction(Examined(make(workspace, many, corpus, rows, name="many"))))
 
 
 def test_short_queries_with_long_answers_are_as_they_should_be(workspace: Workspace) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from tests.doctor.making import judgement, make, text_pairs
 from workbench.collection.editing import edit_collection, undo
-from workbench.doctor.check import blocking, check_collection, read_check, run_check
+from workbench.doctor.check import check_collection, read_check, run_check
 from workbench.doctor.findings import Finding, by_severity
+from workbench.doctor.mended import read_standing
 from workbench.errors import Stopped, WorkbenchError
 from workbench.job_folder import create_job_folder
 from workbench.workspace import Workspace
@@ -45,7 +46,7 @@ def test_a_damaged_check_counts_as_none(workspace: Workspace) -> None:
     for content in ("{", "[]", "{}", '{"findings": 3}', '{"findings": [{"kind": "nonsense"}], "fingerprint": ""}'):
         file.write_text(content)
         assert read_check(workspace, "made") is None
-        assert blocking(workspace, "made") == []
+        assert read_standing(workspace, "made") is None
 
 
 @pytest.mark.usefixtures("twins")

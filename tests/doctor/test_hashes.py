@@ -70,7 +70,22 @@ def test_of_very_many_neighbours_the_nearest_count() -> None:
 
 def test_one_picture_has_no_neighbours() -> None:
     grids = np.zeros((1, 24, 24, 3), np.uint8)
-    assert len(near_points(points_of(grids), 0.3)) == 0
+    assert len(near_points(points_of(grids, np.arange(1)), 0.3)) == 0
+
+
+def test_the_pictures_asked_for_are_read_a_block_at_a_time() -> None:
+    class Counted:
+        most = 0
+
+        def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+            self.most = max(self.most, len(rows))
+            return grids[rows]
+
+    grids = np.random.default_rng(0).integers(0, 255, (6000, 24, 24, 3), dtype=np.uint8)
+    rows, counted = np.arange(0, 6000)[::-1][:5000], Counted()
+    points = points_of(counted, rows)  # type: ignore[arg-type]
+    assert 0 < counted.most < 5000
+    np.testing.assert_array_equal(points, points_of(grids[rows], np.arange(5000)))
 
 
 def test_every_member_of_a_group_is_like_its_first() -> None:

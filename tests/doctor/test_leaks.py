@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from tests.doctor.making import found, judgement, make, text_pairs
 from workbench.collection.store import open_collection
-from workbench.doctor.check import blocking, check_collection
+from workbench.doctor.check import check_collection
 from workbench.doctor.examined import Examined
+from workbench.doctor.findings import Finding
 from workbench.doctor.fixes import fix
 from workbench.doctor.leaks import leaks_among
+from workbench.doctor.mended import read_standing
 from workbench.workspace import Workspace
 
 
@@ -15,6 +17,12 @@ def held_out(workspace: Workspace) -> list[tuple[str, str]]:
     table = open_collection(workspace, "made").judgements[:]
     rows = zip(table["query"], table["document"], table["split"], strict=True)
     return sorted((query, document) for query, document, split in rows if split == "eval")
+
+
+def blocking(workspace: Workspace) -> list[Finding]:
+    standing = read_standing(workspace, "made")
+    assert standing is not None
+    return standing.blocking
 
 
 def test_a_query_of_both_tables_leaks_and_what_is_held_out_stays(workspace: Workspace) -> None:
@@ -42,12 +50,11 @@ def test_a_score_of_queries_that_were_mostly_seen_means_nothing(workspace: Works
     queries, corpus, judgements = text_pairs(60)
     judgements += [judgement(f"q{number}", f"d{number + 1}") for number in range(0, 60, 10)]
     make(workspace, queries, corpus, judgements, method="given")
-    assert blocking(workspace, "made") == []
+    assert read_standing(workspace, "made") is None
     check_collection(workspace, "made")
-    (finding,) = blocking(workspace, "made")
-    assert finding.kind == "leaked-query"
+    assert [finding.kind for finding in blocking(workspace)] == ["leaked-query"]
     fix(workspace, "made", "leaked-query")
-    assert blocking(workspace, "made") == []
+    assert blocking(workspace) == []
 
 
 def test_documents_leak_only_where_the_split_keeps_them_apart(workspace: Workspace) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 import time
 
-import numpy as np
 import pytest
 
 from tests.doctor.making import words
-from workbench.doctor.near import grouped, near_hash_pairs, near_text_groups, normalised, same_groups, without_marks
+from workbench.doctor.near import near_text_groups, normalised, same_groups, without_marks
 
 
 @pytest.mark.parametrize(
@@ -111,27 +110,3 @@ def test_same_groups_leave_out_what_has_no_key() -> None:
 
 def test_articles_stay_in_names() -> None:
     assert without_marks("the who") == "the who"
-
-
-@pytest.mark.parametrize("bits", [0, 1, 5, 9])
-def test_hashes_within_some_bits_are_all_found(bits: int) -> None:
-    chance = np.random.default_rng(bits)
-    hashes = chance.integers(0, 1 << 63, (300, 2), dtype=np.uint64)
-    for row in range(100):  # near copies of some, at any distance up to 12 bits
-        copy = hashes[row].copy()
-        for place in chance.choice(128, int(chance.integers(0, 13)), replace=False):
-            copy[place // 64] ^= np.uint64(1) << np.uint64(place % 64)
-        hashes[200 + row] = copy
-    apart = np.bitwise_count(hashes[:, None] ^ hashes[None]).sum(axis=2)
-    expected = [[one, other] for one, other in np.argwhere(apart <= bits).tolist() if one < other]
-    assert near_hash_pairs(hashes, bits).tolist() == expected
-
-
-def test_single_words_of_bits_and_empty_input_are_fine() -> None:
-    assert near_hash_pairs(np.array([5, 9, 4], np.uint64), 1).tolist() == [[0, 2]]
-    assert near_hash_pairs(np.zeros((0, 4), np.uint64), 3).shape == (0, 2)
-
-
-def test_groups_form_around_a_first() -> None:
-    pairs = np.array([[0, 1], [1, 2], [3, 4], [2, 5]])
-    assert grouped(pairs, 6) == [[0, 1], [2, 5], [3, 4]]

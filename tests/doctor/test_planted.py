@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from tests.doctor.making import judgement, make, text_pairs, words
 from tests.doctor.planting import encoded, melody, photo, sound_file
-from workbench.collection.editing import changes, undo
+from workbench.collection.editing import changes, edit_collection, undo
 from workbench.collection.scenes import render, sample_scenes
 from workbench.collection.store import Item, open_collection
 from workbench.doctor.check import check_collection, read_check
@@ -153,6 +154,24 @@ def plant_copy_of_a_sound(c: Content) -> set[str]:
     return {"tune", "quiet"}
 
 
+def plant_tiny_picture(c: Content) -> set[str]:
+    c.corpus["tiny"] = media("image", encoded(photo(2).resize((20, 20))))
+    c.judgements.append(judgement("q36", "tiny"))
+    return {"tiny"}
+
+
+def plant_strip(c: Content) -> set[str]:
+    c.corpus["strip"] = media("image", encoded(photo(3).resize((250, 40))))
+    c.judgements.append(judgement("q37", "strip"))
+    return {"strip"}
+
+
+def plant_long_sound(c: Content) -> set[str]:
+    c.corpus["long"] = media("audio", sound_file(melody(2, seconds=31)))
+    c.judgements.append(judgement("q38", "long"))
+    return {"long"}
+
+
 PLANTED: dict[str, Callable[[Content], set[str]]] = {
     "exact-duplicate": plant_exact_duplicate,
     "near-duplicate": plant_near_duplicate,
@@ -170,6 +189,9 @@ PLANTED: dict[str, Callable[[Content], set[str]]] = {
     "unreadable": plant_unreadable,
     "near-duplicate, a picture": plant_copy_of_a_picture,
     "near-duplicate, a sound": plant_copy_of_a_sound,
+    "size, a tiny picture": plant_tiny_picture,
+    "size, a strip": plant_strip,
+    "size, a long sound": plant_long_sound,
 }
 # A copy that was planted for another fault is a duplicate as well.
 COPIES = {
@@ -209,16 +231,90 @@ def test_every_fault_among_ten_thousand_items_is_found_exactly_and_mended(worksp
     assert groups_by_kind(workspace) == expected
 
     # Duplicates last: merging them settles what their copies were judged.
-    mended = [kind for kind in reversed(expected) if kind != "imbalance"]
+    mended = [kind for kind in reversed(expected) if kind not in ("imbalance", "size")]
     for kind in mended:
         assert fix(workspace, "made", kind) != "Nothing was left to mend."
     left = check_collection(workspace, "made")["findings"]
     assert [finding["kind"] for finding in left if finding["fixable"]] == []
-    assert {finding["kind"] for finding in left} == {"imbalance", "length"}
+    assert {finding["kind"] for finding in left} == {"imbalance", "length", "size"}
     for _ in mended:
         undo(workspace, "made")
     assert changes(workspace, "made") == []
     assert open_collection(workspace, "made").fingerprint == before.fingerprint
+
+
+def test_ten_thousand_items_that_are_turned_round_are_found_and_turned_back(workspace: Workspace) -> None:
+    queries, corpus, judgements = text_pairs(5_000, seed=1)
+    turned = [judgement(document, query, split=split) for query, document, _, split, *_ in judgements]
+    before = make(workspace, corpus, queries, turned)
+    check_collection(workspace, "made")
+    assert groups_by_kind(workspace) == {"direction": {frozenset(turned[0][:2])}}
+    fix(workspace, "made", "direction")
+    assert check_collection(workspace, "made")["findings"] == []
+    undo(workspace, "made")
+    assert open_collection(workspace, "made").fingerprint == before.fingerprint
+
+
+def test_a_hub_and_a_text_that_is_cut_are_found_among_ten_thousand_items(workspace: Workspace, tmp_path: Path) -> None:
+    vocabulary = list(dict.fromkeys(words(3_000, random.Random(2)).split()))
+    model = tiny_embedder(tmp_path, ["how", "do", *vocabulary])
+    chance, c = random.Random(3), Content()
+    for number in range(5_000):
+        some = chance.sample(vocabulary, 8)
+        c.queries[f"q{number}"] = f"how do {some[0]} {some[1]} {some[2]}"
+        c.corpus[f"d{number}"] = " ".join(reversed(some))
+        c.judgements.append(judgement(f"q{number}", f"d{number}", split="train" if number % 10 else "eval"))
+    clean = make(workspace, c.queries, c.corpus, c.judgements)
+    assert check_collection(workspace, "made", model)["findings"] == []
+
+    with edit_collection(workspace, "made", "Planted") as edit:
+        edit.add("corpus", Item(id="stuffed", text=f"how do {vocabulary[0]} do how {vocabulary[1]} how do"))
+        edit.add("corpus", Item(id="endless", text=" ".join(vocabulary[:40])))
+    check_collection(workspace, "made", model)
+    cut = {frozenset({"endless"})}
+    assert groups_by_kind(workspace) == {"hub": {frozenset({"stuffed"})}, "truncated-text": cut}
+    fix(workspace, "made", "hub")
+    with pytest.raises(WorkbenchError, match="cannot mend this"):
+        fix(workspace, "made", "truncated-text")
+    check_collection(workspace, "made", model)
+    assert groups_by_kind(workspace) == {"truncated-text": cut}
+    for _ in range(2):
+        undo(workspace, "made")
+    assert open_collection(workspace, "made").fingerprint == clean.fingerprint
+
+
+def tiny_embedder(folder: Path, vocabulary: list[str]) -> str:
+    """A folder with an untrained model that reads 24 of these words: a text is the mean of its words."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(["[PAD]", *vocabulary])}, "[PAD]"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", model_max_length=24)
+    config = BertConfig(
+        vocab_size=len(vocabulary) + 1,
+        hidden_size=512,
+        num_hidden_layers=0,
+        num_attention_heads=1,
+        intermediate_size=64,
+        max_position_embeddings=24,
+    )
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        bert = BertModel(config)
+        bert.embeddings.position_embeddings.weight.zero_()  # what all texts share would hide what they do not
+        bert.embeddings.token_type_embeddings.weight.zero_()
+    bert.save_pretrained(folder / "bert")
+    fast.save_pretrained(folder / "bert")
+    modules = [Transformer(str(folder / "bert")), Pooling(512, pooling_mode="mean"), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder / "tiny"), create_model_card=False)
+    return str(folder / "tiny")
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -102,6 +102,17 @@ def test_few_documents_are_no_choice(workspace: Workspace) -> None:
     assert not list(find_hubs(Examined(_texts(workspace, 40), _Words())))
 
 
+def test_nothing_is_embedded_where_there_are_too_few_to_compare(workspace: Workspace) -> None:
+    class Unasked(_Words):
+        def encode_queries(self, items: Sequence[Item], **_: Any) -> np.ndarray:
+            raise AssertionError("no vector is needed")
+
+        encode_documents = encode_queries
+
+    more = [Item(text=f"w{number} alone") for number in range(100)]
+    assert not list(find_hubs(Examined(_texts(workspace, 40, more), Unasked())))
+
+
 def test_texts_that_the_model_would_cut_are_counted_with_their_prompt(workspace: Workspace) -> None:
     # 12 tokens: two marks and ten words; the prompt of a query takes one of them.
     more = [Item(text=" ".join(f"x{n}" for n in range(words)), id=f"long{words}") for words in (10, 11, 40)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from workbench.collection.direction import MOST_LABELS as MOST_CLASS_LABELS
 from workbench.collection.direction import labels_sentence, looks_turned, turned_sentence
 from workbench.collection.store import SIDES
 from workbench.doctor.examined import Examined
@@ -52,7 +53,7 @@ def find_imbalance(examined: Examined) -> Iterator[Finding]:
 def find_direction(examined: Examined) -> Iterator[Finding]:
     """Sides that look turned round, or class labels in place of captions: see `collection.direction`."""
     judged = examined.judged
-    rows = np.flatnonzero(judged.scores > 0)
+    rows = relevant = np.flatnonzero(judged.scores > 0)
     if set(examined.modalities("queries")) != {"text"} or not len(rows):
         return
     if len(rows) > SAMPLE_PAIRS:
@@ -69,11 +70,11 @@ def find_direction(examined: Examined) -> Iterator[Finding]:
     verdict = looks_turned(asked, found)
     if verdict == "turned":
         words = [float(np.median([len(text.split()) for text in texts])) for texts in (asked, found)]
-        labels = examined.collection.card.labels
+        names = examined.collection.card.labels
         yield Finding(
             "direction",
             "hurts",
-            turned_sentence(words[0], words[1], labels.get("query", "query"), labels.get("document", "document")),
+            turned_sentence(words[0], words[1], names.get("query", "query"), names.get("document", "document")),
             side="judgements",
             groups=[
                 [
@@ -86,13 +87,17 @@ def find_direction(examined: Examined) -> Iterator[Finding]:
             detail={"query_words": words[0], "document_words": words[1], "how": "swap"},
         )
     elif verdict == "labels":
-        relevant = int((judged.scores > 0).sum())
+        # The pairs that were looked at are a sample; what is said is about all of them.
+        mine = np.unique(judged.queries[relevant])
+        labels = len({queries[query].casefold() for query in mine})
+        if labels > MOST_CLASS_LABELS:
+            return
         yield Finding(
             "direction",
             "note",
-            labels_sentence(len(set(asked)), relevant, "document"),
+            labels_sentence(labels, len(np.unique(judged.documents[relevant])), "document"),
             side="queries",
-            groups=[[str(identifier)] for identifier in examined.query_ids[np.unique(judged.queries[rows])]],
+            groups=[[str(identifier)] for identifier in examined.query_ids[mine]],
             advice="It can be trained all the same; a batch then holds each label once.",
-            detail={"labels": len(set(asked)), "how": ""},
+            detail={"labels": labels, "how": ""},
         )

@@ -137,12 +137,6 @@ def read_check(workspace: Workspace, name: str) -> Check | None:
     )
 
 
-def blocking(workspace: Workspace, name: str) -> list[Finding]:
-    """What should be mended before training, by the last check if it is current: shown first, never in the way."""
-    check = read_check(workspace, name)
-    return [] if check is None or not check.current else [one for one in check.findings if one.severity == "blocks"]
-
-
 def _keep(collection: Collection, findings: list[Finding], model: str) -> None:
     with disk_full_in_words(collection.path):
         write_json(

@@ -222,15 +222,16 @@ def _split_turned(edit: Edit) -> None:
     card = edit.collection.card
     seed = int(card.split.get("seed", 0))
     ids = edit.collection.corpus["id"][:]
-    split = split_judgements(judged.documents, judged.queries, seed=seed, query_ids=ids)
+    queries, documents = edit.collection.query_rows, edit.collection.document_rows
+    same_items = [(documents[one], queries[one]) for one in queries.keys() & documents.keys()]
+    split = split_judgements(judged.documents, judged.queries, seed=seed, query_ids=ids, same_items=same_items)
     for row, label in enumerate(split.labels.tolist()):
         meta = table.metas[row]
         if label != table.splits[row]:
             edit.judge(
                 *table.pair(row), table.scores[row], label, table.sources[row], json.loads(meta) if meta else None
             )
-    described = {"method": split.method, "fraction": split.fraction, "seed": seed, "sentence": split.sentence}
-    edit.card(split={**card.split, **described})
+    edit.card(split={**card.split, **split.described(seed)})
 
 
 def _rows(edit: Edit, side: str) -> dict[str, int]:

@@ -1,7 +1,7 @@
-"""Find what is the same, or nearly, among very many: texts by their shingles, pictures and sounds by bit hashes.
+"""Find texts that are the same, or nearly, among very many, by their shingles.
 
-Candidates come from buckets (MinHash bands for texts, pigeonhole bands for bits), so that the time grows with the
-number of items and not with its square; every candidate is then compared exactly before it counts.
+Candidates come from the buckets of MinHash bands, so that the time grows with the number of texts and not with its
+square; every candidate is then compared exactly before it counts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ SHINGLE_WORDS = 3
 BANDS, BAND_ROWS = 12, 6  # a pair with Jaccard 0.9 meets in a band with probability 0.9999, one with 0.5 with 0.17
 WORDS_AT_ONCE = 1 << 16
 LEADERS_COMPARED = 16
-BLOCK = 2048
 
 _SPACES = re.compile(r"\s+")
 # Chinese, Japanese and the scripts of South-East Asia write no spaces: there a character stands for a word.
@@ -202,53 +201,3 @@ def _equal_rows(keys: np.ndarray) -> Iterable[list[int]]:
     edges = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1], [True]]))
     for start in np.flatnonzero(np.diff(edges) > 1):
         yield order[edges[start] : edges[start + 1]].tolist()
-
-
-def near_hash_pairs(hashes: np.ndarray, most_bits: int) -> np.ndarray:
-    """All pairs of rows that differ in at most `most_bits` bits: (pairs, 2), the earlier row first.
-
-    hashes: (items, words) uint64, or (items,). The bits are cut into most_bits + 1 bands: two hashes that differ in
-    fewer bits than there are bands agree in one of them, so none is missed.
-    """
-    hashes = np.ascontiguousarray(hashes if hashes.ndim == 2 else hashes[:, None])
-    if len(hashes) < 2:
-        return np.zeros((0, 2), np.int64)
-    bits = np.unpackbits(hashes.view(np.uint8), axis=1)
-    found = [np.zeros((0, 2), np.int64)]
-    for band in np.array_split(np.arange(bits.shape[1]), most_bits + 1):
-        packed = np.packbits(bits[:, band], axis=1)
-        keys = np.unique(packed, axis=0, return_inverse=True)[1].reshape(-1)
-        for bucket in _equal_rows(keys):
-            found.extend(_near_within(hashes, np.array(bucket), most_bits))
-    return np.unique(np.concatenate(found), axis=0)
-
-
-def _near_within(hashes: np.ndarray, rows: np.ndarray, most_bits: int) -> Iterable[np.ndarray]:
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
-        for other_start in range(start, len(rows), BLOCK):
-            others = rows[other_start : other_start + BLOCK]
-            apart = np.bitwise_count(hashes[block][:, None, :] ^ hashes[others][None, :, :]).sum(axis=2)
-            left, right = np.nonzero(apart <= most_bits)
-            pairs = np.stack([block[left], others[right]], axis=1)
-            yield pairs[pairs[:, 0] < pairs[:, 1]]
-
-
-def grouped(pairs: np.ndarray, count: int) -> list[list[int]]:
-    """Groups around a first: the members are those that are in a pair with it, and with no earlier first.
-
-    pairs: (pairs, 2) of rows below `count`. So every member resembles the one that is kept, not merely another member.
-    """
-    near: dict[int, list[int]] = defaultdict(list)
-    for one, other in np.sort(np.asarray(pairs, dtype=np.int64).reshape(-1, 2), axis=1).tolist():
-        near[one].append(other)
-    taken = np.zeros(count, bool)
-    groups = []
-    for first in sorted(near):
-        if taken[first]:
-            continue
-        members = [other for other in sorted(set(near[first])) if not taken[other]]
-        if members:
-            taken[[first, *members]] = True
-            groups.append([first, *members])
-    return groups

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from workbench.doctor.hashes import (
 )
 from workbench.doctor.judgements import wrong_negatives_among
 from workbench.doctor.leaks import leaks_among
-from workbench.doctor.streaming import PLURALS, contexts, digest_of, ids_with, looks, media_of
+from workbench.doctor.streaming import NOUNS, contexts, digest_of, ids_with, looks, media_of
 from workbench.doctor.texts import duplicates_finding
 from workbench.errors import WorkbenchError
 from workbench.media import decode_image, image_size
@@ -43,7 +43,6 @@ TINY_PIXELS = 32
 EXTREME_ASPECT = 5.0
 HUGE_SPREAD = 8.0
 REASONS_SHOWN = 20
-NOUNS = {"image": ("picture", "pictures"), "audio": ("sound", "sounds"), "video": ("video", "videos")}
 
 
 @dataclass(frozen=True)
@@ -158,6 +157,21 @@ def same_content(ids: list[str], digests: list[str | None], context: np.ndarray)
     return [group for group in groups.values() if len(group) > 1]
 
 
+def with_copies(
+    ids: list[str], exact: list[list[str]], left_out: np.ndarray, near_rows: Callable[[np.ndarray], list[list[int]]]
+) -> list[list[str]]:
+    """Groups of ids that are nearly the same, with every exact copy of them; not those only exact.
+
+    exact: groups of the same content, of which the first is compared for all. left_out: (ids,) bool, what is compared
+    with nothing. near_rows(rows) gives the groups of nearly the same among some rows, two at least.
+    """
+    copies = {group[0]: group for group in exact}
+    skipped = {identifier for group in exact for identifier in group[1:]}
+    rows = [row for row, one in enumerate(ids) if not left_out[row] and one not in skipped]
+    groups = near_rows(np.array(rows, np.int64)) if len(rows) > 1 else []
+    return [[one for row in group for one in copies.get(ids[row], [ids[row]])] for group in groups]
+
+
 def near_groups(examined: Examined, side: str) -> list[list[str]]:
     """Ids of the pictures of a side that are nearly the same, with every exact copy of them; not those only exact.
 
@@ -166,11 +180,12 @@ def near_groups(examined: Examined, side: str) -> list[list[str]]:
 
     def make() -> list[list[str]]:
         seen = seen_pictures(examined, side)
-        copies = {group[0]: group for group in exact_groups(examined, side)}
-        skipped = {identifier for group in copies.values() for identifier in group[1:]}
-        rows = [row for row, one in enumerate(seen.ids) if not seen.blank[row] and one not in skipped]
-        groups = _near_rows(examined, side, seen, np.array(rows, np.int64))
-        return [[one for row in group for one in copies.get(seen.ids[row], [seen.ids[row]])] for group in groups]
+        return with_copies(
+            seen.ids,
+            exact_groups(examined, side),
+            seen.blank,
+            lambda rows: _near_rows(examined, side, seen, rows),
+        )
 
     found: list[list[str]] = examined.kept(("pictures", "near", side), make)
     return found
@@ -178,10 +193,8 @@ def near_groups(examined: Examined, side: str) -> list[list[str]]:
 
 def _near_rows(examined: Examined, side: str, seen: Seen, rows: np.ndarray) -> list[list[int]]:
     """Groups of rows of `seen` that are nearly the same, of those in `rows`."""
-    if len(rows) < 2:
-        return []
     examined.progress(0, 1, "Comparing the pictures")
-    pairs = rows[near_points(points_of(seen.grids[rows]), RADIUS)]
+    pairs = rows[near_points(points_of(seen.grids, rows), RADIUS)]
     pairs = pairs[seen.contexts[pairs[:, 0]] == seen.contexts[pairs[:, 1]]]
     pairs = pairs[grids_alike(seen.grids, seen.sizes, pairs)]
 
@@ -276,7 +289,7 @@ def _sizes(side: str, seen: Seen) -> Iterator[Finding]:
     tiny = np.flatnonzero(short < TINY_PIXELS)
     if len(tiny):
         width, height = figures["smallest"]
-        yield _size_note(
+        yield size_note(
             side,
             f"{counted(len(tiny), *NOUNS['image'])} {'is' if len(tiny) == 1 else 'are'} smaller than {TINY_PIXELS} "
             f"pixels: the smallest is {width} × {height}.",
@@ -288,7 +301,7 @@ def _sizes(side: str, seen: Seen) -> Iterator[Finding]:
     strips = np.flatnonzero(aspect > EXTREME_ASPECT)
     if len(strips):
         worst = strips[np.argmax(aspect[strips])]
-        yield _size_note(
+        yield size_note(
             side,
             f"{counted(len(strips), *NOUNS['image'])} {'is' if len(strips) == 1 else 'are'} more than "
             f"{EXTREME_ASPECT:.0f} times as long as wide: up to {long[worst]:,} × {short[worst]:,} pixels.",
@@ -298,15 +311,15 @@ def _sizes(side: str, seen: Seen) -> Iterator[Finding]:
         )
     low, high = np.quantile(long, [0.01, 0.99])
     if len(long) >= 2 and high > HUGE_SPREAD * low:
-        yield _size_note(
+        yield size_note(
             side,
-            f"The {PLURALS['image']} are of very different sizes: the longer side goes from {low:,.0f} to "
-            f"{high:,.0f} pixels.",
+            f"The pictures are of very different sizes: the longer side goes from {low:,.0f} to {high:,.0f} pixels.",
             [[seen.ids[int(np.argmin(long))]], [seen.ids[int(np.argmax(long))]]],
             "A model scales all to one size, so fine print of the large ones is lost. Look at both kinds.",
             figures,
         )
 
 
-def _size_note(side: str, sentence: str, groups: list[list[str]], advice: str, figures: dict[str, Any]) -> Finding:
+def size_note(side: str, sentence: str, groups: list[list[str]], advice: str, figures: dict[str, Any]) -> Finding:
+    """A finding worth knowing of sizes, lengths or rates."""
     return Finding("size", "note", sentence, side=side, groups=groups, advice=advice, detail=figures)

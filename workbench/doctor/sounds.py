@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +13,7 @@ from workbench.collection.store import SIDES
 from workbench.doctor.examined import Examined
 from workbench.doctor.findings import Finding, counted
 from workbench.doctor.hashes import groups_around_first, near_points, principal
-from workbench.doctor.pictures import NOUNS, copies_found, same_content, unreadable_found
+from workbench.doctor.pictures import copies_found, same_content, size_note, unreadable_found, with_copies
 from workbench.doctor.soundprints import (
     SAME_LENGTH,
     SAME_SECONDS,
@@ -24,8 +23,7 @@ from workbench.doctor.soundprints import (
     look_at_sound,
     same_recording,
 )
-from workbench.doctor.streaming import contexts, looks, media_of
-from workbench.errors import WorkbenchError
+from workbench.doctor.streaming import NOUNS, Looked, looked_at, media_of
 
 # What most models hear: Whisper and CLAP read the first 30 seconds.
 HEARD_SECONDS = 30.0
@@ -34,43 +32,20 @@ HUGE_SPREAD = 50.0
 LOW_RATE = 8000
 
 
-@dataclass(frozen=True)
-class Heard:
-    """The sounds of a side that can be decoded, in the order of the table, and the reason for those that cannot."""
-
-    ids: list[str]
-    looks: list[SoundLook]
-    contexts: np.ndarray
-    unreadable: dict[str, str]
-
-    @property
-    def silent(self) -> np.ndarray:
-        return np.array([look.rms < SILENT_RMS for look in self.looks], bool)
+def heard_sounds(examined: Examined, side: str) -> Looked[SoundLook]:
+    """All sounds of a side."""
+    return looked_at(examined, side, "audio", look_at_sound)
 
 
-def heard_sounds(examined: Examined, side: str) -> Heard:
-    """All sounds of a side, each decoded once however many checks ask."""
-
-    def listen() -> Heard:
-        found: dict[str, SoundLook] = {}
-        unreadable: dict[str, str] = {}
-        for identifier, look in looks(examined, side, "audio", look_at_sound):
-            if isinstance(look, WorkbenchError):
-                unreadable[identifier] = look.message
-            else:
-                found[identifier] = look
-        context = contexts(examined, side, "audio")
-        numbers = np.array([context[identifier] for identifier in found], np.int64)
-        return Heard(list(found), list(found.values()), numbers, unreadable)
-
-    heard: Heard = examined.kept(("sounds", "heard", side), listen)
-    return heard
+def silent(heard: Looked[SoundLook]) -> np.ndarray:
+    """Which sounds are silent: (sounds,) bool."""
+    return np.array([look.rms < SILENT_RMS for look in heard.looks], bool)
 
 
 def exact_groups(examined: Examined, side: str) -> list[list[str]]:
     """Ids of the sounds of a side whose samples are the same, whatever their files; silent ones are left out."""
     heard = heard_sounds(examined, side)
-    keys = [None if look.rms < SILENT_RMS else look.digest for look in heard.looks]
+    keys = [None if still else look.digest for still, look in zip(silent(heard), heard.looks, strict=True)]
     return same_content(heard.ids, keys, heard.contexts)
 
 
@@ -82,20 +57,18 @@ def near_groups(examined: Examined, side: str) -> list[list[str]]:
 
     def make() -> list[list[str]]:
         heard = heard_sounds(examined, side)
-        copies = {group[0]: group for group in exact_groups(examined, side)}
-        skipped = {identifier for group in copies.values() for identifier in group[1:]}
-        silent = heard.silent
-        rows = [row for row, one in enumerate(heard.ids) if not silent[row] and one not in skipped]
-        groups = _near_rows(examined, side, heard, np.array(rows, np.int64))
-        return [[one for row in group for one in copies.get(heard.ids[row], [heard.ids[row]])] for group in groups]
+        return with_copies(
+            heard.ids,
+            exact_groups(examined, side),
+            silent(heard),
+            lambda rows: _near_rows(examined, side, heard, rows),
+        )
 
     found: list[list[str]] = examined.kept(("sounds", "near", side), make)
     return found
 
 
-def _near_rows(examined: Examined, side: str, heard: Heard, rows: np.ndarray) -> list[list[int]]:
-    if len(rows) < 2:
-        return []
+def _near_rows(examined: Examined, side: str, heard: Looked[SoundLook], rows: np.ndarray) -> list[list[int]]:
     examined.progress(0, 1, "Comparing the sounds")
     prints = np.stack([heard.looks[row].print for row in rows]).reshape(len(rows), -1)
 
@@ -135,7 +108,7 @@ def find_silence(examined: Examined) -> Iterator[Finding]:
     """Sounds in which nothing is to be heard: below -60 dB of full scale over their whole length."""
     for side in SIDES:
         heard = heard_sounds(examined, side)
-        rows = np.flatnonzero(heard.silent)
+        rows = np.flatnonzero(silent(heard))
         if len(rows):
             yield Finding(
                 "silence",
@@ -158,7 +131,7 @@ def find_sound_sizes(examined: Examined) -> Iterator[Finding]:
             yield from _rates(side, heard)
 
 
-def _lengths(side: str, heard: Heard) -> Iterator[Finding]:
+def _lengths(side: str, heard: Looked[SoundLook]) -> Iterator[Finding]:
     seconds = np.array([look.seconds for look in heard.looks])
     figures: dict[str, Any] = {
         "sounds": len(seconds),
@@ -170,7 +143,7 @@ def _lengths(side: str, heard: Heard) -> Iterator[Finding]:
     long = np.flatnonzero(seconds > HEARD_SECONDS)
     if len(long):
         long = long[np.argsort(-seconds[long], kind="stable")]
-        yield _note(
+        yield size_note(
             side,
             f"{counted(len(long), *NOUNS['audio'])} {'is' if len(long) == 1 else 'are'} longer than "
             f"{HEARD_SECONDS:.0f} seconds: up to {seconds[long[0]]:,.0f}.",
@@ -181,7 +154,7 @@ def _lengths(side: str, heard: Heard) -> Iterator[Finding]:
     short = np.flatnonzero(seconds < SHORTEST_SECONDS)
     if len(short):
         short = short[np.argsort(seconds[short], kind="stable")]
-        yield _note(
+        yield size_note(
             side,
             f"{counted(len(short), *NOUNS['audio'])} {'is' if len(short) == 1 else 'are'} shorter than a tenth of a "
             f"second.",
@@ -191,7 +164,7 @@ def _lengths(side: str, heard: Heard) -> Iterator[Finding]:
         )
     low, high = np.quantile(seconds, [0.01, 0.99])
     if high > HUGE_SPREAD * low and not len(long) and not len(short):
-        yield _note(
+        yield size_note(
             side,
             f"The sounds are of very different lengths: from {low:.2f} to {high:,.1f} seconds.",
             [[heard.ids[int(np.argmin(seconds))]], [heard.ids[int(np.argmax(seconds))]]],
@@ -200,21 +173,17 @@ def _lengths(side: str, heard: Heard) -> Iterator[Finding]:
         )
 
 
-def _rates(side: str, heard: Heard) -> Iterator[Finding]:
+def _rates(side: str, heard: Looked[SoundLook]) -> Iterator[Finding]:
     rates = Counter(look.rate for look in heard.looks)
     low, high = min(rates), max(rates)
     if high < 2 * low and low >= LOW_RATE:
         return
     rare = min((low, high), key=lambda rate: rates[rate])
     listed = ", ".join(f"{number:,} at {rate:,} Hz" for rate, number in sorted(rates.items())[:6])
-    yield _note(
+    yield size_note(
         side,
         f"The sounds have different sampling rates: {listed}." if len(rates) > 1 else f"All sounds have {low:,} Hz.",
         [[one] for one, look in zip(heard.ids, heard.looks, strict=True) if look.rate == rare],
         "A model resamples them, but a low rate has no high pitches: it can learn the rate instead of the sound.",
         {"rates": {str(rate): number for rate, number in sorted(rates.items())}, "how": ""},
     )
-
-
-def _note(side: str, sentence: str, groups: list[list[str]], advice: str, figures: dict[str, Any]) -> Finding:
-    return Finding("size", "note", sentence, side=side, groups=groups, advice=advice, detail=figures)

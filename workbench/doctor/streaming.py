@@ -7,7 +7,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -18,9 +19,41 @@ from workbench.errors import WorkbenchError
 WORKERS = max(1, min(4, os.cpu_count() or 1))
 WAITING = 3 * WORKERS  # encoded media in memory
 REPORT_EVERY = 50
-PLURALS = {"image": "pictures", "audio": "sounds", "video": "videos"}
+NOUNS = {"image": ("picture", "pictures"), "audio": ("sound", "sounds"), "video": ("video", "videos")}
 
 Look = TypeVar("Look")
+
+
+@dataclass(frozen=True)
+class Looked(Generic[Look]):
+    """The media of a side that can be decoded, in the order of the table, and the reason for those that cannot.
+
+    contexts: what must be equal beside the medium, as `contexts` numbers it.
+    """
+
+    ids: list[str]
+    looks: list[Look]
+    contexts: np.ndarray
+    unreadable: dict[str, str]
+
+
+def looked_at(examined: Examined, side: str, modality: str, look: Callable[[bytes], Look]) -> Looked[Look]:
+    """All media of one kind of a side, each decoded once however many checks ask."""
+
+    def make() -> Looked[Look]:
+        found: dict[str, Look] = {}
+        unreadable: dict[str, str] = {}
+        for identifier, seen in looks(examined, side, modality, look):
+            if isinstance(seen, WorkbenchError):
+                unreadable[identifier] = seen.message
+            else:
+                found[identifier] = seen
+        context = contexts(examined, side, modality)
+        numbers = np.array([context[identifier] for identifier in found], np.int64)
+        return Looked(list(found), list(found.values()), numbers, unreadable)
+
+    looked: Looked[Look] = examined.kept(("streaming", modality, side), make)
+    return looked
 
 
 def looks(
@@ -35,7 +68,7 @@ def looks(
     if not expected:
         return
     seen = 0
-    note = f"Looking at the {PLURALS[modality]}"
+    note = f"Looking at the {NOUNS[modality][1]}"
     waiting: deque[tuple[str, Future[Look | WorkbenchError]]] = deque()
 
     def guarded(data: bytes) -> Look | WorkbenchError:

@@ -11,9 +11,9 @@ from workbench.collection.store import SIDES
 from workbench.doctor.examined import Examined
 from workbench.doctor.findings import Finding
 from workbench.doctor.hashes import RADIUS, grids_alike, groups_around_first, near_points, picture_grid, points_of
-from workbench.doctor.pictures import copies_found, same_content, unreadable_found
+from workbench.doctor.pictures import copies_found, same_content, unreadable_found, with_copies
 from workbench.doctor.soundprints import SoundLook, look_at_sound, same_recording
-from workbench.doctor.streaming import contexts, digest_of, looks, media_of
+from workbench.doctor.streaming import Looked, digest_of, looked_at, media_of
 from workbench.errors import WorkbenchError
 from workbench.media import decode_video, duration_seconds
 
@@ -31,16 +31,6 @@ class VideoLook:
     digest: str
 
 
-@dataclass(frozen=True)
-class Watched:
-    """The videos of a side that can be decoded, in the order of the table, and the reason for those that cannot."""
-
-    ids: list[str]
-    looks: list[VideoLook]
-    contexts: np.ndarray
-    unreadable: dict[str, str]
-
-
 def look_at_video(data: bytes) -> VideoLook:
     """Decode some frames of a video and measure them. Raises WorkbenchError if it cannot be decoded."""
     frames = decode_video(data, FRAMES)
@@ -49,23 +39,9 @@ def look_at_video(data: bytes) -> VideoLook:
     return VideoLook(seconds, frames[0].size, np.stack([picture_grid(frame) for frame in frames]), digest)
 
 
-def watched_videos(examined: Examined, side: str) -> Watched:
-    """All videos of a side, each decoded once however many checks ask."""
-
-    def watch() -> Watched:
-        found: dict[str, VideoLook] = {}
-        unreadable: dict[str, str] = {}
-        for identifier, look in looks(examined, side, "video", look_at_video):
-            if isinstance(look, WorkbenchError):
-                unreadable[identifier] = look.message
-            else:
-                found[identifier] = look
-        context = contexts(examined, side, "video")
-        numbers = np.array([context[identifier] for identifier in found], np.int64)
-        return Watched(list(found), list(found.values()), numbers, unreadable)
-
-    watched: Watched = examined.kept(("videos", "watched", side), watch)
-    return watched
+def watched_videos(examined: Examined, side: str) -> Looked[VideoLook]:
+    """All videos of a side."""
+    return looked_at(examined, side, "video", look_at_video)
 
 
 def exact_groups(examined: Examined, side: str) -> list[list[str]]:
@@ -84,34 +60,26 @@ def near_groups(examined: Examined, side: str) -> list[list[str]]:
 def _groups(examined: Examined, side: str) -> tuple[list[list[str]], list[list[str]]]:
     def make() -> tuple[list[list[str]], list[list[str]]]:
         watched = watched_videos(examined, side)
-        rows = {identifier: row for row, identifier in enumerate(watched.ids)}
         exact = []
         for group in same_content(watched.ids, [look.digest for look in watched.looks], watched.contexts):
             # Still pictures can have different sounds.
             same = [other for other in group[1:] if _sound_alike(examined, side, group[0], other)]
             exact += [[group[0], *same]] if same else []
-        copies = {group[0]: group for group in exact}
-        skipped = {identifier for group in exact for identifier in group[1:]}
-        left = np.array([rows[one] for one in watched.ids if one not in skipped], np.int64)
-        near = [
-            [one for row in group for one in copies.get(watched.ids[row], [watched.ids[row]])]
-            for group in _near_rows(examined, side, watched, left)
-        ]
+        none = np.zeros(len(watched.ids), bool)
+        near = with_copies(watched.ids, exact, none, lambda rows: _near_rows(examined, side, watched, rows))
         return exact, near
 
     found: tuple[list[list[str]], list[list[str]]] = examined.kept(("videos", "groups", side), make)
     return found
 
 
-def _near_rows(examined: Examined, side: str, watched: Watched, rows: np.ndarray) -> list[list[int]]:
-    if len(rows) < 2:
-        return []
+def _near_rows(examined: Examined, side: str, watched: Looked[VideoLook], rows: np.ndarray) -> list[list[int]]:
     examined.progress(0, 1, "Comparing the videos")
     frames = np.stack([watched.looks[row].grids for row in rows])
     sizes = np.array([watched.looks[row].size for row in rows])
     seconds = np.array([watched.looks[row].seconds for row in rows])
     # The frame in the middle makes candidates; all frames must then be alike.
-    pairs = near_points(points_of(frames[:, FRAMES // 2]), RADIUS)
+    pairs = near_points(points_of(frames[:, FRAMES // 2], np.arange(len(frames))), RADIUS)
     one, other = seconds[pairs[:, 0]], seconds[pairs[:, 1]]
     near = np.abs(one - other) <= SAME_SECONDS + SAME_LENGTH * np.maximum(one, other)
     pairs = pairs[near & (watched.contexts[rows[pairs[:, 0]]] == watched.contexts[rows[pairs[:, 1]]])]

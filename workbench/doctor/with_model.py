@@ -110,30 +110,33 @@ def find_hubs(examined: Examined) -> Iterator[Finding]:
     """
     if examined.embedder is None:
         return
-    query_rows, queries = _vectors(examined, "queries")
-    document_rows, documents = _vectors(examined, "corpus")
-    if len(query_rows) < LEAST_QUERIES:
+    query_rows, document_rows = _read_rows(examined, "queries"), _read_rows(examined, "corpus")
+    modalities = examined.modalities("corpus")[document_rows]
+    enough = [kind for kind in dict.fromkeys(modalities) if (modalities == kind).sum() >= LEAST_DOCUMENTS]
+    if len(query_rows) < LEAST_QUERIES or not enough:
         return
+    queries, documents = _vectors(examined, "queries", query_rows), _vectors(examined, "corpus", document_rows)
     if len(query_rows) > QUERIES_LOOKED_AT:
         chosen = np.sort(np.random.default_rng(0).choice(len(query_rows), QUERIES_LOOKED_AT, replace=False))
         query_rows, queries = query_rows[chosen], queries[chosen]
-    modalities = examined.modalities("corpus")[document_rows]
-    for modality in dict.fromkeys(modalities):
+    for modality in enough:
         places = np.flatnonzero(modalities == modality)
-        if len(places) >= LEAST_DOCUMENTS:
-            yield from _hubs(examined, query_rows, np.asarray(queries), document_rows[places], documents, places)
+        yield from _hubs(examined, query_rows, np.asarray(queries), document_rows[places], documents, places)
 
 
-def _vectors(examined: Examined, side: str) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of a side that the model reads, and their vectors."""
-    embedder = examined.embedder
-    assert embedder is not None
+def _read_rows(examined: Examined, side: str) -> np.ndarray:
+    """The rows of a side that the model reads."""
     modalities = examined.modalities(side)
-    known = getattr(embedder, "modalities", None)
-    rows = np.arange(len(modalities)) if known is None else np.flatnonzero(np.isin(modalities, known))
-    if len(rows) == len(modalities):
-        return rows, examined.vectors(side)
-    return rows, encode_side(embedder, examined.collection, side, rows=rows, progress=examined.progress)
+    known = getattr(examined.embedder, "modalities", None)
+    return np.arange(len(modalities)) if known is None else np.flatnonzero(np.isin(modalities, known))
+
+
+def _vectors(examined: Examined, side: str, rows: np.ndarray) -> np.ndarray:
+    """The vectors of these rows, all that the model reads."""
+    if len(rows) == len(examined.modalities(side)):
+        return examined.vectors(side)
+    assert examined.embedder is not None
+    return encode_side(examined.embedder, examined.collection, side, rows=rows, progress=examined.progress)
 
 
 def _hubs(
