@@ -25,6 +25,20 @@ def test_the_page_keeps_no_state_and_draws_no_gradio_plot(blocks: gr.Blocks) -> 
     assert blocks.get_config_file()["connect_heartbeat"] is False
 
 
+def test_an_idle_page_looks_into_its_queue_fifty_times_a_second(blocks: gr.Blocks) -> None:
+    looks: list[float] = []
+
+    async def look(seconds: float) -> None:
+        looks.append(seconds)
+        blocks._queue.stopped = True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gradio.queueing.asyncio.sleep", look)
+        with pytest.raises(StopIteration):
+            blocks._queue.start_processing().send(None)
+    assert looks == [0.02]
+
+
 def test_no_handler_is_offered_as_an_api(blocks: gr.Blocks) -> None:
     info = blocks.get_api_info()
     assert info["named_endpoints"] == {}
