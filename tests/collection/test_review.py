@@ -13,7 +13,7 @@ import pytest
 
 from tests.collection.uploads import set_split
 from tests.conftest import png_bytes
-from workbench.collection import review, review_log
+from workbench.collection import review, review_apply, review_log
 from workbench.collection.editing import changes, edit_collection, undo
 from workbench.collection.review import (
     Progress,
@@ -296,6 +296,28 @@ def test_of_one_query_typed_twice_only_the_last_is_taken_back(
     collection = open_collection(pages, "pages")
     assert collection.queries["id"][:] == [query]
     assert collection.judgements["document"][:] == ["p00"]
+
+
+def test_decisions_brought_in_together_keep_a_query_and_a_document_on_one_side(workspace: Workspace) -> None:
+    with new_folder(workspace.collection("pets")) as folder, CollectionWriter(folder) as writer:
+        for number in range(20):
+            query = writer.add("queries", Item(text=f"question {number}", id=f"q{number}"))
+            writer.judge(query, writer.add("corpus", Item(text=f"answer {number}", id=f"d{number}")))
+        writer.add("corpus", Item(text="answered by nothing", id="new"))
+        writer.finish("pets", labels={}, source={}, fraction=0.2)
+    judged = pets(workspace).judgements.to_list()
+    held_out, trained = ({row["document"] for row in judged if row["split"] == split} for split in ("eval", "train"))
+    assert held_out and trained and pets(workspace).card.split["method"] == "component"
+    labels = [("a", min(held_out)), ("a", min(trained)), *((f"b{number}", "new") for number in range(12))]
+    with edit_collection(workspace, "pets", "reviewed") as edit:
+        for query, document in labels:
+            line = {"verdict": "label", "query": query, "document": document, "text": query, "when": "now"}
+            review_apply.apply_line(edit, line)
+    splits: dict[str, set[str]] = {"a": set(), "new": set()}
+    for row in pets(workspace).judgements.to_list():
+        for one in {row["query"], row["document"]} & splits.keys():
+            splits[one].add(row["split"])
+    assert splits["a"] == {"eval"} and len(splits["new"]) == 1
 
 
 def test_documents_can_be_skipped_and_an_empty_query_is_refused(pages: Workspace) -> None:

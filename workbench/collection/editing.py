@@ -113,6 +113,12 @@ class Edit:
             json.dumps(meta, ensure_ascii=False) if meta else None,
         )
 
+    def judged_split(self, side: str, identifier: str) -> str:
+        """The split in which this change has judged an item of the side `queries` or `corpus`; "" if in none."""
+        at = SIDES.index(side)
+        splits = {row[1] for pair, row in self._judged.items() if pair[at] == identifier}
+        return "eval" if "eval" in splits else "train" if splits else ""
+
     def unjudge(self, pairs: Iterable[Pair], source: str | None = None) -> None:
         """Forget what was said of these (query id, document id) pairs; with `source`, only what has that source."""
         for pair in pairs:

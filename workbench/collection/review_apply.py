@@ -47,7 +47,9 @@ def _label(edit: Edit, line: dict[str, Any]) -> None:
         return
     if not edit.has("queries", line["query"]):
         edit.add("queries", Item(text=line["text"], id=line["query"]))
-    split = split_of_query(edit.collection, line["query"]) or _split_of_new(edit, line["query"], document)
+    # Decisions are brought in many at a time: those before this one are not yet in the collection.
+    split = split_of_query(edit.collection, line["query"]) or edit.judged_split("queries", line["query"])
+    split = split or _split_of_new(edit, line["query"], document)
     edit.judge(line["query"], document, 1.0, split, REVIEWED, {"when": line["when"]})
     _say_split(edit, split)
 
@@ -107,6 +109,8 @@ def _split_of_new(edit: Edit, query: str, document: str) -> str:
     Where documents are kept apart it follows its document. The first few queries of all are not left without a score.
     """
     follows = split_of_document(edit.collection, document)
+    if not follows and edit.collection.card.split.get("method") == "component":
+        follows = edit.judged_split("corpus", document)
     if follows:
         return follows
     counts = edit.collection.card.counts
