@@ -135,6 +135,11 @@ class Workspace:
         return self.root / "evaluations"
 
     @property
+    def fits(self) -> Path:
+        """What dry runs have measured."""
+        return self.root / "fits"
+
+    @property
     def exports(self) -> Path:
         return self.root / "exports"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import signal
 import traceback
@@ -14,14 +13,9 @@ from typing import Any
 
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
+from workbench.training.out_of_memory import ABOUT, WHOLE_BATCH, chain, is_out_of_memory
 from workbench.workspace import is_disk_full
 
-OUT_OF_MEMORY_WORDS = (
-    "out of memory",
-    "can't allocate memory",
-    "Cannot allocate memory",
-    "ALLOC_FAILED",
-)
 LOADER_KILLED_WORDS = "killed by signal: Killed"
 # What a run takes at most when it chooses the mini-batch of a large model by itself.
 CHOSEN_MINI_BATCH = 16
@@ -50,7 +44,7 @@ def explain(error: BaseException, job: JobFolder) -> Failure:
         return Failure(
             f"The disk that holds {job.path} is full. Free some space (old runs are the largest), then resume it."
         )
-    if any(LOADER_KILLED_WORDS in str(link) for link in _chain(error)):
+    if any(LOADER_KILLED_WORDS in str(link) for link in chain(error)):
         return Failure(
             "A process that decodes media was killed, most often because memory ran out. Resume it, or start it again "
             "with fewer loader processes."
@@ -68,27 +62,21 @@ def what_next(job: JobFolder) -> str:
     return "Start it again." if again else "Resume goes on from what was last saved."
 
 
-def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or any error it came from, says that memory ran out, on whatever device."""
-    for link in _chain(error):
-        if isinstance(link, MemoryError) or type(link).__name__ == "OutOfMemoryError":
-            return True
-        if isinstance(link, OSError) and link.errno == errno.ENOMEM:
-            return True
-        if isinstance(link, RuntimeError) and any(words in str(link) for words in OUT_OF_MEMORY_WORDS):
-            return True
-    return False
-
-
 def memory_advice(job: JobFolder) -> tuple[str, dict[str, Any] | None]:
     """What to try after memory ran out: a sentence, and the advice event's fields where a setting can be named."""
     current = _mini_batch_size(job)
+    if current is not None and job.spec.get("objective") in WHOLE_BATCH:
+        half = max(2, current // 2)
+        words = (
+            f"Its objective needs a whole batch at once: start it again with a batch of {half} in place of {current}."
+        )
+        return words, {"about": ABOUT, "setting": "batch_size", "value": half, "was": current}
     if current is None:
         return "Close other programs or choose a smaller model, then start it again.", None
     if current <= 1:
         return "The mini-batch is 1 already: choose a smaller model, or a lower longest text.", None
     words = f"Start it again with a mini-batch of {current // 2} in place of {current}: the result stays the same."
-    return words, {"about": "out of memory", "setting": "mini_batch_size", "value": current // 2, "was": current}
+    return words, {"about": ABOUT, "setting": "mini_batch_size", "value": current // 2, "was": current}
 
 
 def _mini_batch_size(job: JobFolder) -> int | None:
@@ -180,14 +168,6 @@ def _own_memory_counters() -> Iterator[Path]:
             yield Path("/sys/fs/cgroup") / path.lstrip("/") / "memory.events"
         elif "memory" in controllers.split(","):
             yield Path("/sys/fs/cgroup/memory") / path.lstrip("/") / "memory.oom_control"
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _signal_name(number: int) -> str:

@@ -1,0 +1,152 @@
+"""Out of memory: told apart from other errors, and what to hold less of, so that a run goes on by itself.
+
+A batch is read in mini-batches with the same result, so a run that ran out of memory begins again at its last
+checkpoint with half as many pairs held at once, down to one.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from workbench.job_folder import JobFolder
+
+if TYPE_CHECKING:
+    from workbench.settings import TrainSettings
+
+ABOUT = "out of memory"
+WORDS = (
+    "out of memory",
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "ALLOC_FAILED",
+)
+# Losses that compare every pair of the batch with every other and have no variant that reads it in mini-batches.
+WHOLE_BATCH = ("similarity", "angle", "binary", "graded")
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or any error it came from, says that memory ran out, on whatever device."""
+    for link in chain(error):
+        if isinstance(link, MemoryError) or type(link).__name__ == "OutOfMemoryError":
+            return True
+        if isinstance(link, OSError) and link.errno == errno.ENOMEM:
+            return True
+        if isinstance(link, RuntimeError) and any(words in str(link) for words in WORDS):
+            return True
+    return False
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all those it came from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def held_at_once(model: Any, spec: dict[str, Any], settings: TrainSettings) -> int:
+    """The pairs that a run holds in memory at once: its mini-batch, or the batch where there is no smaller part."""
+    from workbench.training.objectives import mini_batch_size
+
+    if spec.get("objective") in WHOLE_BATCH:
+        return settings.batch_size
+    if spec["kind"] == "reranker":  # it is read whole unless a mini-batch is asked for
+        return piece_of(settings.batch_size, settings.mini_batch_size or settings.batch_size)
+    return min(settings.batch_size, mini_batch_size(model, settings))
+
+
+def in_pieces(spec: dict[str, Any], settings: TrainSettings) -> TrainSettings:
+    """The settings by which the trainer reads the batches of a cross-encoder, whose losses have no mini-batches.
+
+    Each batch is taken as several smaller ones whose gradients are averaged, which is the same: its losses are means.
+    Other kinds of model take their settings as they are.
+    """
+    if spec["kind"] != "reranker" or not settings.mini_batch_size or spec.get("objective") in WHOLE_BATCH:
+        return settings
+    piece = piece_of(settings.batch_size, settings.mini_batch_size)
+    times = settings.gradient_accumulation * (settings.batch_size // piece)
+    return settings.model_copy(update={"batch_size": piece, "gradient_accumulation": times})
+
+
+def piece_of(batch: int, wanted: int) -> int:
+    """The largest part of a batch, of at most `wanted` pairs, that divides it evenly."""
+    return next(size for size in range(min(batch, max(1, wanted)), 0, -1) if batch % size == 0)
+
+
+def until_it_fits(
+    job: JobFolder,
+    settings: TrainSettings,
+    begin: Callable[[TrainSettings], Any],
+    train: Callable[[JobFolder, Any, TrainSettings], None],
+) -> Any:
+    """Train what `begin` makes, and return it. When memory runs out, begin again with half the mini-batch.
+
+    It then starts as a resumed run does: with the untouched weights and the seed, then from the last checkpoint.
+    Raises what ended the training where no less can be held in memory.
+    """
+    while True:
+        recipe = begin(settings)
+        smaller = _smaller_if_needed(job, recipe, settings, train)
+        if smaller is None:
+            return recipe
+        settings = smaller
+        del recipe
+        let_go_of_memory()
+
+
+def _smaller_if_needed(
+    job: JobFolder, recipe: Any, settings: TrainSettings, train: Callable[[JobFolder, Any, TrainSettings], None]
+) -> TrainSettings | None:
+    """Train; the settings to begin again with when memory ran out. The error, whose frames hold the model, is gone."""
+    try:
+        train(job, recipe, settings)
+    except Exception as error:
+        if is_out_of_memory(error) and (smaller := halve(job, job.spec, settings)):
+            return smaller
+        raise
+    return None
+
+
+def told_smaller(job: JobFolder, settings: TrainSettings) -> TrainSettings:
+    """The settings with the mini-batch that this run has come down to before, where it ran out of memory."""
+    told = [event for event in job.events("advice") if event.get("about") == ABOUT and event.get("applied")]
+    return settings.model_copy(update={"mini_batch_size": int(told[-1]["value"])}) if told else settings
+
+
+def halve(job: JobFolder, spec: dict[str, Any], settings: TrainSettings) -> TrainSettings | None:
+    """The settings with half the mini-batch, told as advice in the job folder; None where no less can be held."""
+    if spec.get("objective") in WHOLE_BATCH:
+        return None
+    current = int((job.last_event("started") or {}).get("mini_batch_size") or settings.batch_size)
+    if current <= 1:
+        return None
+    smaller = current // 2
+    words = (
+        f"Memory ran out with a mini-batch of {current}, so the run goes on with {smaller}. The result stays the same."
+    )
+    job.emit(
+        "advice",
+        step=job.status().step,
+        about=ABOUT,
+        setting="mini_batch_size",
+        value=smaller,
+        was=current,
+        applied=True,
+        words=words,
+    )
+    job.say(words)
+    return settings.model_copy(update={"mini_batch_size": smaller})
+
+
+def let_go_of_memory() -> None:
+    """Give back what an attempt that failed has held; call it when nothing refers to its model any more."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
