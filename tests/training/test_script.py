@@ -1,0 +1,102 @@
+"""A run as a script: it is run, with the plain library, and its losses are those of the run."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.errors import WorkbenchError
+from workbench.job_folder import JobFolder, create_job_folder
+from workbench.training.record import RECIPE_FILE
+from workbench.training.run import run_training, train_spec
+from workbench.training.script import script_of
+from workbench.workspace import Workspace, read_json, write_json
+
+SHORT = {"max_steps": 6, "batch_size": 16, "evaluations": 3, "evaluation_queries": 10}
+
+
+def trained(workspace: Workspace, name: str, **wanted: Any) -> JobFolder:
+    overrides = SHORT | wanted.pop("overrides", {})
+    spec = train_spec(workspace, collection="demo", overrides=overrides, **{"model": "starter"} | wanted)
+    job = create_job_folder(workspace.run(name), "train", spec, {"sentence-transformers": "6"})
+    run_training(workspace, job)
+    return job
+
+
+@pytest.fixture(scope="module")
+def job(demo_workspace: Workspace) -> JobFolder:
+    return trained(demo_workspace, "scripted")
+
+
+def run_script(text: str, workspace: Workspace, folder: Path) -> Path:
+    """Run a script away from the project; the folder it wrote."""
+    (folder / "again.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-P", "again.py", str(workspace.root)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return next(folder.glob("script-*"))
+
+
+def losses_of(job: JobFolder) -> dict[int, float]:
+    return {event["step"]: event["loss"] for event in job.events("metrics")}
+
+
+def losses_in(folder: Path) -> dict[int, float]:
+    history = json.loads((folder / "checkpoints" / "trainer_state.json").read_text())["log_history"]
+    return {line["step"]: line["loss"] for line in history if "loss" in line}
+
+
+def test_the_script_has_the_losses_of_the_run_and_its_model(
+    job: JobFolder, demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    text = script_of(job)
+    assert text.startswith("# Reproduces the run scripted")
+    assert text.count("\n") < 120
+    assert "workbench" not in "\n".join(line for line in text.splitlines() if "import" in line)
+    folder = run_script(text, demo_workspace, tmp_path)
+    losses = losses_of(job)
+    assert len(losses) == 6
+    assert losses_in(folder) == pytest.approx(losses, rel=1e-5)
+    texts = [{"text": "a red heart"}, {"text": "two blue stars"}]
+    own, again = (SentenceTransformer(str(path / "model"), device="cpu").encode(texts) for path in (job.path, folder))
+    np.testing.assert_allclose(own, again, atol=1e-5)
+
+
+def test_what_a_user_wrote_stays_text(job: JobFolder, tmp_path: Path) -> None:
+    evil = 'x"""\nimport os; os.system("true")  # \' \\'
+    copy = create_job_folder(job.path.parent / "evil", "train", job.spec | {"model": evil}, {})
+    recipe = read_json(job.path / RECIPE_FILE)
+    recipe["start"] |= {"reference": evil, "folder": evil, "revision": evil}
+    recipe["form"]["markers"] = [evil]
+    recipe["columns"][0]["name"] = evil
+    recipe["arguments"]["prompts"] = {"query": evil}
+    write_json(copy.path / RECIPE_FILE, recipe)
+    (copy.path / "rows.npz").touch()
+    tree = ast.parse(script_of(copy))
+    assert not any(isinstance(node, ast.Attribute) and node.attr == "system" for node in ast.walk(tree))
+
+
+def test_what_a_script_cannot_repeat_is_told_in_its_first_lines(job: JobFolder) -> None:
+    spec = job.spec
+    spec["settings"]["lora_rank"] = 8
+    other = create_job_folder(job.path.parent / "adapters", "train", spec, {})
+    for name in (RECIPE_FILE, "rows.npz"):
+        (other.path / name).write_bytes((job.path / name).read_bytes())
+    first = script_of(other).splitlines()[:4]
+    assert "NOT a reproduction" in first[0]
+    assert "lora_rank = 8" in first[1]
+
+
+def test_a_run_that_has_not_begun_has_no_script_yet(job: JobFolder) -> None:
+    waiting = create_job_folder(job.path.parent / "waiting", "train", job.spec, {})
+    with pytest.raises(WorkbenchError, match="has not begun to learn"):
+        script_of(waiting)

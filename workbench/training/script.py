@@ -1,0 +1,287 @@
+"""A run as a plain Python script: Sentence Transformers alone, the same model, data, loss and batches, in their order.
+
+The script reads the collection's Arrow tables, and the rows and batches that the run wrote down (`record`). What a
+script cannot repeat is told in its first lines, and then it is not called a reproduction.
+"""
+
+from __future__ import annotations
+
+import pprint
+from pathlib import Path
+from typing import Any
+
+from workbench.collection.store import open_collection
+from workbench.errors import WorkbenchError
+from workbench.job_folder import JobFolder
+from workbench.settings import TrainSettings
+from workbench.training.record import RECIPE_FILE, ROWS_FILE
+from workbench.workspace import Workspace, read_json
+
+# The settings that reach the script: through the trainer's arguments, the loss, or the rows and batches written down.
+REPEATED = {
+    "epochs", "max_steps", "batch_size", "mini_batch_size", "learning_rate", "warmup_ratio", "weight_decay",
+    "max_grad_norm", "temperature", "matryoshka_dimensions", "negatives_per_query", "precision",
+    "gradient_checkpointing", "max_text_tokens", "evaluations", "evaluation_queries", "loader_workers", "seed",
+    "objective", "hardness", "mined_negatives", "matryoshka", "matryoshka_weights", "gradient_accumulation",
+    "schedule", "optimizer", "part_learning_rates", "early_stopping", "tracker",
+}  # fmt: skip
+WIDTH = 110
+
+
+def script_of(job: JobFolder) -> str:
+    """The run as a Python script of under 120 lines.
+
+    Raises WorkbenchError for a job that is no run, one that has not begun to learn, and one whose version of the
+    collection is no longer kept.
+    """
+    if job.work != "train":
+        raise WorkbenchError(f"“{job.name}” is not a run, so there is no script of it.")
+    recipe = read_json(job.path / RECIPE_FILE)
+    if recipe is None or not (job.path / ROWS_FILE).exists():
+        raise WorkbenchError(
+            f"The run “{job.name}” has not written down what it learns from: it has not begun to learn, or it is of an "
+            "earlier version. Start it, or clone it."
+        )
+    spec, workspace = job.spec, Workspace(job.path.parent.parent)
+    collection = open_collection(workspace, str(spec["collection"]), str(spec["collection_fingerprint"]))
+    missing = [*recipe["missing"], *_settings_left_out(spec)]
+    parts = [
+        _head(job, spec, missing),
+        _imports(recipe),
+        _places(job, recipe, spec, workspace, collection.path),
+        _decoder(recipe),
+        _tables(recipe),
+        _training(recipe, spec),
+        _end(recipe, kept_step(job)),
+    ]
+    return "\n".join(parts)
+
+
+def kept_step(job: JobFolder) -> int | None:
+    """The step whose weights a finished run kept: the best of its held-out scores, the earliest of equals."""
+    if not job.summary():
+        return None
+    scored = {}
+    for event in job.events("evaluation"):
+        if not event.get("untouched"):
+            scored[int(event["step"])] = float((event.get("metrics") or {}).get("ndcg@10") or 0.0)
+    return max(sorted(scored), key=lambda step: scored[step]) if scored else None
+
+
+def _settings_left_out(spec: dict[str, Any]) -> list[str]:
+    usual = TrainSettings().model_dump()
+    changed = {name: value for name, value in (spec.get("settings") or {}).items() if value != usual.get(name)}
+    return [f"the setting {name} = {value!r}" for name, value in changed.items() if name not in REPEATED]
+
+
+def _head(job: JobFolder, spec: dict[str, Any], missing: list[str]) -> str:
+    version = (job.job.get("versions") or {}).get("sentence-transformers")
+    made_with = f" (sentence-transformers {version})" if version else ""
+    if missing:
+        lines = [f"The run {job.name} as a script{made_with}. It is NOT a reproduction, because it leaves out"]
+        lines += [f"- {reason}" for reason in missing]
+        lines.append("so its losses and its model differ from the run's.")
+    else:
+        lines = [f"Reproduces the run {job.name}{made_with}: the same losses, step by step, on the same machine."]
+    lines.append(f"Kind: {spec['kind']}. From: {spec['model']}. Collection: {spec['collection']}.")
+    lines.append("To run it: python SCRIPT WORKSPACE_FOLDER")
+    # One line each, whatever a model is called: nothing in it may end the comment.
+    return "\n".join("# " + " ".join(line.split()) for line in lines)
+
+
+def _imports(recipe: dict[str, Any]) -> str:
+    kind, modalities = recipe["class"], recipe["modalities"]
+    plain = ["import itertools", "import json", "import sys"]
+    plain += ["import io"] if set(modalities) - {"text"} else []
+    third = ["import numpy as np"]
+    third += ["import soundfile"] if "audio" in modalities else []
+    third += ["import av"] if "video" in modalities else []
+    third += ["from datasets import Dataset, load_from_disk"]
+    third += ["from PIL import Image, ImageOps"] if "image" in modalities else []
+    third += ["from scipy.signal import resample_poly"] if "audio" in modalities else []
+    third += [f"from sentence_transformers import {kind}, {kind}Trainer, {kind}TrainingArguments"]
+    third += ["from sentence_transformers.base.sampler import DefaultBatchSampler"]
+    modules: dict[str, list[str]] = {}
+    for module, name in recipe["imports"]:
+        if name not in modules.setdefault(module, []):
+            modules[module].append(name)
+    third += [f"from {module} import {', '.join(sorted(names))}" for module, names in modules.items()]
+    return "\n".join([*sorted(plain), "from pathlib import Path", "", *third, "from transformers import set_seed", ""])
+
+
+def _places(
+    job: JobFolder, recipe: dict[str, Any], spec: dict[str, Any], workspace: Workspace, collection: Path
+) -> str:
+    start = recipe["start"]
+    where = repr(start["folder"])
+    if start["reference"].startswith("run:"):
+        where = f"str(WORKSPACE / {str(Path(start['folder']).relative_to(workspace.root))!r})"
+    elif start["revision"]:
+        where = repr(start["reference"])
+    return "\n".join(
+        [
+            'WORKSPACE = Path(sys.argv[1] if len(sys.argv) > 1 else ".")',
+            f"COLLECTION = WORKSPACE / {str(collection.relative_to(workspace.root))!r}",
+            f"ROWS = dict(np.load(WORKSPACE / {str((job.path / ROWS_FILE).relative_to(workspace.root))!r}))",
+            f"START = {where}",
+            f"OUT = Path({'script-' + job.name!r})",
+            "",
+            'fingerprint = json.loads((COLLECTION / "card.json").read_text())["fingerprint"]',
+            f"if fingerprint != {spec['collection_fingerprint']!r}:",
+            '    sys.exit("The collection has been changed since: rows would not mean what they did.")',
+            'SIDES = {side: load_from_disk(str(COLLECTION / side)) for side in ("queries", "corpus")}',
+            "",
+        ]
+    )
+
+
+def _decoder(recipe: dict[str, Any]) -> str:
+    """The functions that turn a row of a side into what the model reads."""
+    form, modalities = recipe["form"], recipe["modalities"]
+    lines: list[str] = []
+    if "image" in modalities:
+        lines += _PICTURE.splitlines()
+    if "audio" in modalities:
+        lines += [line.replace("RATE", str(form["sampling_rate"])) for line in _SOUND.splitlines()]
+    if "video" in modalities:
+        lines += _VIDEO.splitlines()
+    lines += ["", "def item(side, row):", "    row, parts = SIDES[side][int(row)], {}"]
+    if "text" in modalities:
+        lines += ['    if row["text"] is not None:', '        parts["text"] = row["text"]']
+        lines += [
+            f'        parts["text"] = parts["text"].replace({marker!r}, {marker[0] + " " + marker[1:]!r})'
+            for marker in form["markers"]
+        ]
+    for kind in ("image", "audio", "video"):
+        if kind in modalities:
+            lines.append(f'    if (row["{kind}"] or {{}}).get("bytes") is not None:')
+            lines.append(f'        parts["{kind}"] = {kind}(row["{kind}"]["bytes"])')
+    whole = '    return parts.get("image", parts) if len(parts) == 1 else parts'
+    if "video" in modalities:
+        lines += ['    if list(parts) == ["video"]:', '        return parts["video"]']
+    if form["messages"]:
+        lines += [
+            "    if len(parts) > 1:",
+            "        content = [{'type': kind, kind: part} for kind, part in parts.items()]",
+        ]
+        lines += [
+            "        return [{'role': 'user', 'content': sorted(content, key=lambda part: part['type'] == 'text')}]"
+        ]
+    return "\n".join([*lines, whole, ""])
+
+
+def _wrapped(arguments: list[str]) -> str:
+    """The arguments of a call, as many on a line as it holds."""
+    lines = [""]
+    for argument in arguments:
+        if lines[-1] and len(lines[-1]) + len(argument) > WIDTH:
+            lines.append("")
+        lines[-1] += f"{argument}, "
+    return "\n".join(f"    {line.rstrip()}" for line in lines)
+
+
+_PICTURE = """
+def image(data):
+    picture = Image.open(io.BytesIO(data))
+    if picture.mode.startswith("I"):  # 16-bit greys
+        values = np.asarray(picture, np.float64)
+        scale = 257 if "16" in picture.mode or values.max() > 255 else 1
+        picture = Image.fromarray((values / scale).clip(0, 255).astype(np.uint8))
+    picture = ImageOps.exif_transpose(picture)
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return picture.convert("RGB")
+"""
+_SOUND = """
+def audio(data):
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    samples = samples.mean(axis=1, dtype=np.float32)
+    if rate != RATE:
+        samples = resample_poly(samples, *np.array([RATE, rate]) // np.gcd(RATE, rate)).astype(np.float32)
+    return {"array": samples, "sampling_rate": RATE}
+"""
+_VIDEO = """
+def video(data):  # the third of four frames, evenly spread
+    with av.open(io.BytesIO(data)) as opened:
+        stream, target = opened.streams.video[0], (opened.duration or 0) / av.time_base * 2.5 / 4
+        target += float(stream.start_time * stream.time_base) if stream.start_time else 0.0
+        opened.seek(max(0, int(target * av.time_base)))
+        for frame in opened.decode(stream):
+            if frame.time is None or frame.time + 1e-3 >= target:
+                break
+        return frame.to_image()
+"""
+
+
+def _tables(recipe: dict[str, Any]) -> str:
+    """The datasets, decoded when a batch needs them, and the batches in the run's order."""
+    columns = [table["columns"] for table in recipe["columns"]]
+    names = [table["name"] for table in recipe["columns"]]
+    whole = f"{{name: table(number) for number, name in enumerate({names!r})}}" if names != [""] else "table(0)"
+    return f"""
+COLUMNS = {pprint.pformat(columns, width=WIDTH, sort_dicts=False)}
+
+
+def table(number):
+    def decode(batch):
+        sides = COLUMNS[number]
+        read = {{name: [item(side, row) for row in batch[name]] for name, side in sides.items() if side}}
+        return {{**batch, **read}}
+
+    data = Dataset.from_dict({{name: ROWS[f"{{number}}.{{name}}"].tolist() for name in COLUMNS[number]}})
+    data.set_transform(decode)
+    return data
+
+
+NUMBERS = itertools.count()
+
+
+class SameBatches(DefaultBatchSampler):  # made once for each table, in their order
+    def __init__(self, dataset, batch_size, **_):
+        self.number, self.epoch, self.batch_size, self.drop_last = next(NUMBERS), 0, batch_size, False
+
+    def __len__(self):
+        return len(ROWS[f"{{self.number}}.sizes.0"])
+
+    def __iter__(self):
+        order, sizes = (ROWS[f"{{self.number}}.{{part}}.{{self.epoch}}"] for part in ("order", "sizes"))
+        yield from (batch.tolist() for batch in np.split(order, np.cumsum(sizes)[:-1]))
+
+
+DATA = {whole}
+"""
+
+
+def _training(recipe: dict[str, Any], spec: dict[str, Any]) -> str:
+    kind, start, settings = recipe["class"], recipe["start"], spec.get("settings") or {}
+    seed = int(settings.get("seed") or 0)
+    more = [f"revision={start['revision']!r}"] if start["revision"] else []
+    more += ["trust_remote_code=True"] if start["trusted"] else []
+    if recipe["arguments"].get("use_cpu"):
+        more.append("device='cpu'")
+    loading = ", ".join(["START", *more, "model_kwargs={'use_safetensors': True}"])
+    arguments = {**recipe["arguments"], "save_only_model": True, "report_to": "none"}
+    listed = ['output_dir=str(OUT / "checkpoints")', "batch_sampler=SameBatches"]
+    listed += [f"{name}={value!r}" for name, value in arguments.items()]
+    longest = int(settings.get("max_text_tokens") or 0)
+    lines = [f"set_seed({seed})", f"model = {kind}({loading})"]
+    lines += [f"model.max_seq_length = {longest}"] if longest else []
+    lines += [f"loss = {recipe['loss']}", f"arguments = {kind}TrainingArguments(", _wrapped(listed), ")", "", ""]
+    lines += [f"class Trainer({kind}Trainer):", "    def add_model_card_callback(self, *_):"]
+    lines += ['        """No card: it would show rows of the data."""', "", ""]
+    lines += ["trainer = Trainer(model=model, args=arguments, train_dataset=DATA, loss=loss)", "trainer.train()"]
+    return "\n".join([*lines, "trainer.save_state()  # the losses: log_history in trainer_state.json"])
+
+
+def _end(recipe: dict[str, Any], kept: int | None) -> str:
+    if kept is None:
+        return 'model.save_pretrained(str(OUT / "model"))\n'
+    return "\n".join(
+        [
+            f"# The run kept the weights of step {kept}, the best of its held-out scores.",
+            f"best = {recipe['class']}(str(OUT / 'checkpoints' / 'checkpoint-{kept}'))",
+            'best.save_pretrained(str(OUT / "model"))',
+            "",
+        ]
+    )
