@@ -21,7 +21,9 @@ from workbench.errors import Stopped, WorkbenchError
 from workbench.evaluation.held_out import nothing_held_out
 from workbench.evaluation.statistics import compare
 from workbench.job_folder import JobFolder
-from workbench.settings import KINDS, check_settings
+from workbench.settings import KINDS, TrainSettings, check_settings
+from workbench.training.measurements import with_measured_mini_batch
+from workbench.training.out_of_memory import held_at_once, in_pieces, told_smaller, until_it_fits
 from workbench.training.pairs import too_few_pairs
 from workbench.training.presets import preset_settings
 from workbench.workspace import Workspace, disk_full_in_words, new_folder, read_json, write_json
@@ -119,10 +121,16 @@ def run_training(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     settings = check_settings(spec["settings"])
     job.progress(0, 0, "Loading the model and the collection")
     collection = open_collection(workspace, spec["collection"], spec["collection_fingerprint"])
-    seed_everything(settings.seed)
-    recipe: Any = RECIPES[spec["kind"]](workspace, collection, spec, settings)
+    settings = told_smaller(job, with_measured_mini_batch(workspace, spec, settings))
+
+    def begin(settings: TrainSettings) -> Any:
+        seed_everything(settings.seed)
+        recipe = RECIPES[spec["kind"]](workspace, collection, spec, settings)
+        score_untouched(job, recipe)
+        return recipe
+
+    recipe = until_it_fits(job, settings, begin, train)
     baseline = score_untouched(job, recipe)
-    train(job, recipe, settings)
     total = int((job.last_event("started") or {}).get("steps") or 0)
     job.write_status(step=total, total=total, eta_seconds=None, note="Scoring the tuned model on all held-out queries")
     recipe.model.eval()
@@ -156,7 +164,7 @@ def train(job: JobFolder, recipe: Any, settings: Any) -> None:
     """Train from the last whole checkpoint, or from the start, and leave the best checkpoint's weights in the model."""
     from workbench.training.adapters import add_adapters
     from workbench.training.evaluator import RunEvaluator
-    from workbench.training.objectives import mini_batch_size
+    from workbench.training.finite import finite_trainer
     from workbench.training.record import record
     from workbench.training.trainer import (
         RunCallback,
@@ -179,7 +187,7 @@ def train(job: JobFolder, recipe: Any, settings: Any) -> None:
     arguments = training_arguments(
         arguments_class,
         checkpoints,
-        settings,
+        in_pieces(job.spec, settings),
         total_steps=total_steps,
         **recipe.extra_arguments(),
     )
@@ -188,9 +196,9 @@ def train(job: JobFolder, recipe: Any, settings: Any) -> None:
         step=resume_step(resume_from),
         steps=total_steps,
         resumed=resume_from is not None,
-        mini_batch_size=mini_batch_size(recipe.model, settings),
+        mini_batch_size=held_at_once(recipe.model, job.spec, settings),
     )
-    trainer = trainer_class(base, recipe.sampler())(
+    trainer = finite_trainer(trainer_class(base, recipe.sampler()), job, settings)(
         model=recipe.model,
         args=arguments,
         train_dataset=datasets,
