@@ -84,7 +84,9 @@ def victims(job: Any, fault: str) -> list[psutil.Process]:
 
 
 def strike(workspace: Any, job: Any, fault: str, program: subprocess.Popen[str]) -> Callable[[], None]:
-    """Let `fault` befall the run. Returns what makes it good again before Resume."""
+    """Let `fault` befall the run, or the next process of that kind. Returns what makes it good before Resume."""
+    from workbench import jobs
+
     if fault == "starter":
         program.kill()
         return lambda: None
@@ -94,7 +96,11 @@ def strike(workspace: Any, job: Any, fault: str, program: subprocess.Popen[str])
             while True:
                 file.write(b"x" * 65536)
         return lambda: filler.unlink(missing_ok=True)
-    for process in victims(job, fault):
+    while not (found := victims(job, fault)):  # loaders come and go with the training
+        if jobs.watch(job).ended:
+            return lambda: None
+        time.sleep(0.05)
+    for process in found:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     return lambda: None
