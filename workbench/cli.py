@@ -16,6 +16,7 @@ import typer
 from workbench import jobs
 from workbench.cli_collections import collections, import_source
 from workbench.cli_data import add_commands
+from workbench.cli_models import models
 from workbench.cli_runs import finish, runs
 from workbench.cli_terminal import (
     MODEL_HELP,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(runs, name="runs")
 app.add_typer(collections, name="collections")
+app.add_typer(models, name="models")
 
 CollectionOption = Annotated[str, typer.Option("--collection", metavar="N", help="The collection's name.")]
 ModelOption = Annotated[str, typer.Option("--model", metavar="M", help=MODEL_HELP)]

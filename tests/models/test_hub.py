@@ -50,7 +50,10 @@ def test_a_model_is_fetched_without_its_pickles_and_knows_its_commit(tmp_path: P
 
 
 def test_a_model_with_pickled_weights_alone_is_refused(tmp_path: Path) -> None:
-    with fake_hub("someone/old", {"config.json": b"{}", "pytorch_model.bin": b"pickled"}) as (address, _):
+    with fake_hub("someone/old", {"config.json": b'{"model_type": "bert"}', "pytorch_model.bin": b"pickled"}) as (
+        address,
+        _,
+    ):
         assert "has no safetensors weights" in find_there(address, tmp_path, "someone/old")["error"]
 
 

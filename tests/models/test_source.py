@@ -22,7 +22,7 @@ def test_a_folder_that_is_no_model_is_refused_in_words(workspace: Workspace, tmp
 
 def test_weights_in_a_pickle_format_are_refused(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "config.json").write_text("{}")
+    (tmp_path / "old" / "config.json").write_text('{"model_type": "bert"}')
     (tmp_path / "old" / "pytorch_model.bin").write_bytes(b"pickled")
     with pytest.raises(WorkbenchError, match="has no safetensors weights"):
         find(workspace, str(tmp_path / "old"))

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import WorkbenchError
+from workbench.models.added import added_model
+from workbench.models.families import catalogue_data, family_of
 from workbench.models.source import find, kind_of, run_model_folder
 from workbench.workspace import Workspace, read_json
 
@@ -35,8 +37,8 @@ class CatalogueEntry:
 @cache
 def entries() -> tuple[CatalogueEntry, ...]:
     """All models of the catalogue, the starters first."""
-    rows = json.loads(Path(__file__).with_name("catalogue.json").read_text(encoding="utf-8"))
-    return tuple(CatalogueEntry(**row) for row in rows)
+    rows = catalogue_data()["models"]
+    return tuple(CatalogueEntry(**row, prompts=family_of(row["reference"]).prompts) for row in rows)
 
 
 def entry(reference: str) -> CatalogueEntry | None:
@@ -53,6 +55,8 @@ def describe(workspace: Workspace, reference: str) -> dict[str, Any]:
     known = entry(reference)
     if known is not None:
         return asdict(known)
+    if (added := added_model(workspace, reference)) is not None:
+        return {key: getattr(added, key) for key in CatalogueEntry.__dataclass_fields__}
     about: dict[str, Any] = {
         "reference": reference,
         "kind": "embedder",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,13 +31,16 @@ class Embedder:
     """A bi-encoder of Sentence Transformers with its name and fingerprint.
 
     One model serves all modalities it knows. A video is read as the mean of its frames by a model that knows
-    pictures but no video.
+    pictures but no video. `tasks` are the model's own names for encoding a query and a document, where it has some.
     """
 
-    def __init__(self, model: SentenceTransformer, reference: str, fingerprint: str) -> None:
+    def __init__(
+        self, model: SentenceTransformer, reference: str, fingerprint: str, tasks: dict[str, str] | None = None
+    ) -> None:
         self.model = model
         self.reference = reference
         self.fingerprint = fingerprint
+        self.tasks = tasks or {}
         self.form = InputForm.of(model)
         self._seconds_per_text = float("inf")
 
@@ -66,7 +70,7 @@ class Embedder:
     def asymmetric(self) -> bool:
         """Whether a query and a document of the same content get different vectors, by prompts or by towers."""
         prompts = self.model.prompts
-        if (prompts.get("query") or "") != (prompts.get("document") or ""):
+        if self.tasks or (prompts.get("query") or "") != (prompts.get("document") or ""):
             return True
         router = self.model[0]
         tasks = getattr(router, "sub_modules", {})
@@ -86,13 +90,19 @@ class Embedder:
         self, items: Sequence[Item], *, batch_size: int | None = None, progress: Progress | None = None
     ) -> np.ndarray:
         """The vectors of queries: (len(items), dimension) float32, each of unit length, in the order of `items`."""
-        return self._encode(items, self.model.encode_query, batch_size, progress)
+        return self._encode(items, self._encoder("query"), batch_size, progress)
 
     def encode_documents(
         self, items: Sequence[Item], *, batch_size: int | None = None, progress: Progress | None = None
     ) -> np.ndarray:
         """The vectors of documents: (len(items), dimension) float32, each of unit length, in the order of `items`."""
-        return self._encode(items, self.model.encode_document, batch_size, progress)
+        return self._encode(items, self._encoder("document"), batch_size, progress)
+
+    def _encoder(self, side: str) -> Callable[..., np.ndarray]:
+        """The model's function for queries or documents, through the adapter of its own task if it has tasks."""
+        if side in self.tasks:
+            return partial(self.model.encode, task=self.tasks[side], prompt=self.model.prompts.get(side) or "")
+        return self.model.encode_query if side == "query" else self.model.encode_document
 
     def _encode(
         self,
@@ -152,7 +162,7 @@ class Embedder:
     def _decode(self, items: Sequence[Item], rows: np.ndarray) -> tuple[list[Any], int]:
         chosen = [items[int(row)] for row in rows]
         if chosen[0].modality == "video" and not self._reads_video_itself:
-            pictures = [frame for item in chosen for frame in video_frames(item)]
+            pictures = [frame for item in chosen for frame in video_frames(item, self.form)]
             return pictures, len(pictures) // len(chosen)
         return [model_input(item, self.form) for item in chosen], 0
 

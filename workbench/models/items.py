@@ -1,19 +1,20 @@
 """Items of a collection as a model takes them: read late, decoded late, one modality at a time.
 
-Text never goes to a model as a bare string: Sentence Transformers opens a string that looks like a path or an address
+Text goes to no embedder as a bare string: Sentence Transformers opens a string that looks like a path or an address
 as media. `model_input` wraps it, and passes media as decoded objects only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from workbench import media
 from workbench.collection.store import Collection, Item, item_from_row
+from workbench.models.limits import NO_LIMITS, InputLimits, limits_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -59,23 +60,32 @@ class InputForm:
 
     messages: an item of several modalities goes in as a chat message. markers: strings that stand for media in the
     model's text, such as `<image>`; a user's text that holds one must not be taken for a picture that is not there.
+    sampling_rate: of sound, in hertz, as the model's feature extractor was made for. bare_text: text goes in as a
+    string, which is safe in a pair of texts alone: a cross-encoder without a chat template takes nothing else.
     """
 
     messages: bool = False
     markers: tuple[str, ...] = ()
     sampling_rate: int = AUDIO_SAMPLING_RATE
+    limits: InputLimits = NO_LIMITS
+    bare_text: bool = False
 
     @classmethod
     def of(cls, model: Any) -> InputForm:
         """The form that a Sentence Transformers model wants."""
         markers: set[str] = set()
+        sampling_rate = AUDIO_SAMPLING_RATE
         for module in model.modules():
             processor = getattr(module, "processor", None)
+            listener = getattr(processor, "feature_extractor", processor)
+            sampling_rate = int(getattr(listener, "sampling_rate", None) or sampling_rate)
             for name in ("image_token", "video_token", "audio_token", "boi_token", "eoi_token"):
                 marker = getattr(processor, name, None)
                 if isinstance(marker, str) and marker:
                     markers.add(marker)
-        return cls("message" in model.modalities, tuple(sorted(markers)))
+        messages = "message" in model.modalities
+        bare_text = type(model).__name__ == "CrossEncoder" and not messages
+        return cls(messages, tuple(sorted(markers)), sampling_rate, limits_of(model), bare_text)
 
     def plain(self, text: str) -> str:
         """The text with its markers taken apart: `<image>` becomes `< image>`."""
@@ -94,7 +104,7 @@ def model_input(item: Item, form: InputForm) -> Any:
     parts = {kind: _decoded(item, kind, form) for kind in item.modality.split("+")}
     if len(parts) == 1:
         ((kind, value),) = parts.items()
-        return value if kind == "image" else {kind: value}
+        return value if kind == "image" or (kind == "text" and form.bare_text) else {kind: value}
     if form.messages:
         content = [{"type": kind, kind: value} for kind, value in parts.items()]
         # Media first: the text then speaks about what has been seen.
@@ -106,13 +116,14 @@ def _decoded(item: Item, kind: str, form: InputForm) -> Any:
     if kind == "text":
         return form.plain(item.text or "")
     if kind == "image":
-        return media.decode_image(item.image or b"")
+        return form.limits.picture(media.decode_image(item.image or b""))
     if kind == "audio":
         array, rate = media.decode_audio(item.audio or b"", form.sampling_rate)
-        return {"array": array, "sampling_rate": rate}
-    return np.stack([np.asarray(frame) for frame in video_frames(item)])
+        return {"array": form.limits.sound(array, rate), "sampling_rate": rate}
+    return np.stack([np.asarray(frame) for frame in video_frames(item, form)])
 
 
-def video_frames(item: Item) -> list[Image.Image]:
-    """A few frames of a video item, evenly spread."""
-    return media.decode_video(item.video or b"", frames=VIDEO_FRAMES)
+def video_frames(item: Item, form: InputForm) -> list[Image.Image]:
+    """A few frames of a video item, evenly spread, within the limits of the model's form."""
+    frames = media.decode_video(item.video or b"", frames=form.limits.video_frames or VIDEO_FRAMES)
+    return [form.limits.picture(frame) for frame in frames]

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from workbench.errors import WorkbenchError
+from workbench.models.added import added_model
 from workbench.models.embedder import Embedder
+from workbench.models.families import family_of, fit_to_family
 from workbench.models.reranker import Reranker
 from workbench.models.source import ModelSource, find, fingerprint_folder
 from workbench.models.starter import starter_folder
@@ -36,7 +38,9 @@ def load_embedder(
     folder = source.folder or starter_folder()
     with loading_in_words(reference):
         model = SentenceTransformer(str(folder), **_arguments(trust_remote_code or source.trusted, device))
-    return Embedder(model, reference, fingerprint_folder(folder))
+    family, added = family_of(reference, folder), added_model(workspace, reference)
+    changes = fit_to_family(model, family, added.prompts if added else None)
+    return Embedder(model, reference, fingerprint_folder(folder, changes), family.tasks)
 
 
 def load_reranker(
@@ -91,6 +95,11 @@ def loading_in_words(reference: str) -> Iterator[None]:
     report = _LoadReport()
     logging.getLogger("sentence_transformers.base.modules.router").addFilter(_is_worth_telling)
     logger = logging.getLogger("transformers.modeling_utils")
+    # Where the libraries are told to be quiet the report is still read, though not shown.
+    level, propagate = logger.level, logger.propagate
+    if not logger.isEnabledFor(logging.WARNING):
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False
     logger.addHandler(report)
     try:
         yield
@@ -111,6 +120,8 @@ def loading_in_words(reference: str) -> Iterator[None]:
         ) from error
     finally:
         logger.removeHandler(report)
+        logger.setLevel(level)
+        logger.propagate = propagate
     missing = report.missing()
     if missing:
         raise WorkbenchError(

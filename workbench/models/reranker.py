@@ -36,6 +36,11 @@ class Reranker:
         return "late-interaction" if type(self.model).__name__ == "MultiVectorEncoder" else "reranker"
 
     @property
+    def dimension(self) -> int | None:
+        """The components of a token's vector; None for a cross-encoder, which makes no vectors."""
+        return self.model.get_embedding_dimension() if self.kind == "late-interaction" else None
+
+    @property
     def modalities(self) -> tuple[str, ...]:
         return readable_modalities(self.model.modalities)
 
@@ -104,7 +109,7 @@ class Reranker:
     def _input(self, item: Item) -> Any:
         if item.modality == "video" and "video" not in self.model.modalities:
             # A reranker that knows pictures sees a video's middle frame.
-            frames = video_frames(item)
+            frames = video_frames(item, self.form)
             return frames[len(frames) // 2]
         return model_input(item, self.form)
 

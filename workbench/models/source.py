@@ -7,22 +7,26 @@ pickle formats are never fetched and never loaded, because loading them can run 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from workbench.errors import WorkbenchError
+from workbench.models.added import PREFIX, added_folder, added_model
+from workbench.models.refusals import read_settings, refuse_unfit
+from workbench.models.starter import starter_folder
 from workbench.workspace import Workspace, check_name, read_json
 
 STARTERS = ("starter", "starter-reranker")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
-FETCHED_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken"]
+SETTINGS_PATTERNS = ["README.md", "*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.metadata"]
+# A raw OpenCLIP copy of the weights often lies beside the converted one.
+NEVER_FETCHED = ["open_clip_*.safetensors"]
 KINDS_BY_CLASS = {
     "SentenceTransformer": "embedder",
     "CrossEncoder": "reranker",
     "MultiVectorEncoder": "late-interaction",
+    "ColBERT": "late-interaction",  # as PyLate wrote it
 }
 
 
@@ -53,14 +57,39 @@ def find(workspace: Workspace, reference: str, *, trust_remote_code: bool = Fals
         # Whoever let a base model run its code in training has said so for the result too.
         spec = (read_json(workspace.run(name) / "job.json") or {}).get("spec") or {}
         return replace(source, trusted=bool(spec.get("trust_remote_code")))
+    added = added_model(workspace, reference)
+    trusted = trust_remote_code or (added is not None and added.trusted)
+    if reference.startswith(PREFIX):
+        return _from_folder(reference, added_folder(workspace, reference), trusted)
     path = Path(reference).expanduser()
     if reference and path.is_dir():
-        return _from_folder(reference, path)
+        return _from_folder(reference, path, trusted)
     if HUB_ID.fullmatch(reference):
-        folder, revision = fetch(reference, trust_remote_code=trust_remote_code)
-        source = _from_folder(reference, folder)
-        return ModelSource(reference, source.folder, source.kind, revision)
-    raise WorkbenchError(
+        settings, _ = fetch(reference, SETTINGS_PATTERNS)
+        refuse_unfit(reference, settings, trusted=trusted)
+        folder, revision = fetch(reference, [*SETTINGS_PATTERNS, "*.safetensors", *(["*.py"] if trusted else [])])
+        return replace(_from_folder(reference, folder, trusted), revision=revision)
+    raise _no_such_model(reference)
+
+
+def settings_folder(workspace: Workspace, reference: str) -> Path:
+    """A folder with a model's settings files; of one on the Hub nothing else is fetched. Errors come in words."""
+    if HUB_ID.fullmatch(reference) and not Path(reference).is_dir():
+        return fetch(reference, SETTINGS_PATTERNS)[0]
+    if reference in STARTERS:
+        return starter_folder()
+    if reference.startswith("run:"):
+        return run_model_folder(workspace, reference.removeprefix("run:"))
+    if reference.startswith(PREFIX):
+        return added_folder(workspace, reference)
+    folder = Path(reference).expanduser()
+    if reference and folder.is_dir():
+        return folder
+    raise _no_such_model(reference)
+
+
+def _no_such_model(reference: str) -> WorkbenchError:
+    return WorkbenchError(
         f"There is no model “{reference[:100]}”. Write starter, run:NAME, a folder, or a Hub id such as "
         "sentence-transformers/all-MiniLM-L6-v2."
     )
@@ -75,9 +104,10 @@ def typed_reference(reference: str) -> str:
     reference = reference.strip()
     if reference in STARTERS:
         return reference
-    if reference.startswith("run:"):
-        check_name(reference.removeprefix("run:"), "run")
-        return reference
+    for prefix, noun in (("run:", "run"), (PREFIX, "model")):
+        if reference.startswith(prefix):
+            check_name(reference.removeprefix(prefix), noun)
+            return reference
     if HUB_ID.fullmatch(reference) and not Path(reference).exists():
         return reference
     raise WorkbenchError(
@@ -100,8 +130,8 @@ def run_model_folder(workspace: Workspace, name: str) -> Path:
     return folder
 
 
-def fetch(reference: str, *, trust_remote_code: bool = False) -> tuple[Path, str]:
-    """Fetch a model's safetensors weights and settings from the Hub; (folder, commit). Errors come in words."""
+def fetch(reference: str, patterns: list[str]) -> tuple[Path, str]:
+    """Fetch a model's files of these `patterns` from the Hub; (folder, commit). Errors come in words."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -111,9 +141,8 @@ def fetch(reference: str, *, trust_remote_code: bool = False) -> tuple[Path, str
         RepositoryNotFoundError,
     )
 
-    patterns = [*FETCHED_PATTERNS, *(["*.py"] if trust_remote_code else [])]
     try:
-        folder = Path(snapshot_download(reference, allow_patterns=patterns))
+        folder = Path(snapshot_download(reference, allow_patterns=patterns, ignore_patterns=NEVER_FETCHED))
     except GatedRepoError as error:
         raise WorkbenchError(
             f"“{reference}” asks its users to agree to terms first. Open https://huggingface.co/{reference}, agree, "
@@ -132,8 +161,9 @@ def fetch(reference: str, *, trust_remote_code: bool = False) -> tuple[Path, str
     return folder, folder.name
 
 
-def _from_folder(reference: str, folder: Path) -> ModelSource:
+def _from_folder(reference: str, folder: Path, trusted: bool = True) -> ModelSource:
     """Check that a folder holds a model we may load, and of which kind."""
+    refuse_unfit(reference, folder, trusted=trusted)
     if not (folder / "modules.json").exists() and not (folder / "config.json").exists():
         raise WorkbenchError(
             f"The folder “{folder.name}” is no model: it has neither modules.json nor config.json. "
@@ -144,26 +174,29 @@ def _from_folder(reference: str, folder: Path) -> ModelSource:
             f"“{reference}” has no safetensors weights. Weights in other formats can run a stranger's code when they "
             "are opened, so they are not loaded. Ask its author for safetensors, or choose another model."
         )
-    return ModelSource(reference, folder, kind_of(folder))
+    return ModelSource(reference, folder, kind_of(folder), trusted=trusted)
 
 
 def kind_of(folder: Path) -> str:
     """`embedder`, `reranker` or `late-interaction`, from what the folder says of itself."""
-    card = _read(folder / "config_sentence_transformers.json")
+    card = read_settings(folder / "config_sentence_transformers.json")
     if card.get("model_type") in KINDS_BY_CLASS:
         return KINDS_BY_CLASS[card["model_type"]]
-    architectures = _read(folder / "config.json").get("architectures") or [""]
+    architectures = read_settings(folder / "config.json").get("architectures") or [""]
+    if architectures[0] == "HF_ColBERT" or architectures[0].endswith("ForRetrieval"):
+        return "late-interaction"
     if not (folder / "modules.json").exists() and "SequenceClassification" in architectures[0]:
         return "reranker"
     return "embedder"
 
 
-def fingerprint_folder(folder: Path) -> str:
+def fingerprint_folder(folder: Path, changes: str = "") -> str:
     """Changes when any weight or setting of the model changes; not with where the folder lies.
 
-    Covers every safetensors and JSON file: weights, dimension, pooling, normalisation, prompts.
+    Covers every safetensors and JSON file: weights, dimension, pooling, normalisation, prompts; and the `changes` made
+    to it after loading.
     """
-    digest = hashlib.blake2b(digest_size=8)
+    digest = hashlib.blake2b(changes.encode(), digest_size=8)
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".safetensors", ".json") and path.is_file():
             digest.update(str(path.relative_to(folder)).encode() + b"\0")
@@ -171,11 +204,3 @@ def fingerprint_folder(folder: Path) -> str:
                 while block := file.read(1 << 22):
                     digest.update(block)
     return digest.hexdigest()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -1,0 +1,91 @@
+"""Models that the user added to the catalogue, kept in the workspace's models.json.
+
+A Hub id keeps its id as its reference. A folder gets a name, `added:NAME`, so that the page can offer it though no
+path ever comes from the page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import WorkbenchError
+from workbench.workspace import Workspace, check_name, propose_name, read_json, write_json
+
+PREFIX = "added:"
+
+
+@dataclass(frozen=True)
+class AddedModel:
+    """One added model: what its check found, where it lies, and what the user allowed or told.
+
+    folder: of an `added:NAME`. trusted: it may run its own code. prompts: the user's, by side, before the model's own.
+    """
+
+    reference: str
+    kind: str
+    modalities: list[str]
+    dimension: int | None
+    parameters: int
+    licence: str = ""
+    words: str = ""
+    prompts: dict[str, str] = field(default_factory=dict)
+    packages: list[str] = field(default_factory=list)
+    folder: str = ""
+    trusted: bool = False
+
+
+def added_models(workspace: Workspace) -> list[AddedModel]:
+    """The user's models, in the order they were added."""
+    return [AddedModel(**row) for row in _rows(workspace)]
+
+
+def added_model(workspace: Workspace, reference: str) -> AddedModel | None:
+    """The added model of a reference, or None."""
+    return next((one for one in added_models(workspace) if one.reference == reference), None)
+
+
+def added_folder(workspace: Workspace, reference: str) -> Path:
+    """Where an `added:NAME` lies. Raises WorkbenchError if it was not added, or is gone."""
+    check_name(reference.removeprefix(PREFIX), "model")
+    found = added_model(workspace, reference)
+    if found is None:
+        raise WorkbenchError(f"There is no added model “{reference}”. To see them: python -m workbench models")
+    folder = Path(found.folder)
+    if not folder.is_dir():
+        raise WorkbenchError(
+            f"The folder of “{reference}” is gone: {folder}. Put it back, or type: "
+            f"python -m workbench models remove {reference}"
+        )
+    return folder
+
+
+def folder_reference(workspace: Workspace, folder: Path) -> str:
+    """The `added:NAME` of a folder: the one it has, else a free one made from its name."""
+    known = {one.folder: one.reference for one in added_models(workspace)}
+    taken = {reference.removeprefix(PREFIX) for reference in known.values()}
+    return known.get(str(folder)) or PREFIX + propose_name(folder.name, taken)
+
+
+def add_model(workspace: Workspace, model: AddedModel) -> None:
+    """Keep a model; one of the same reference is replaced."""
+    rows = [row for row in _rows(workspace) if row["reference"] != model.reference]
+    write_json(_path(workspace), {"models": [*rows, asdict(model)]})
+
+
+def remove_model(workspace: Workspace, reference: str) -> None:
+    """Forget an added model; its files stay. Raises WorkbenchError if it was not added."""
+    rows = _rows(workspace)
+    kept = [row for row in rows if row["reference"] != reference]
+    if len(kept) == len(rows):
+        raise WorkbenchError(f"“{reference}” was not added, so it cannot be removed.")
+    write_json(_path(workspace), {"models": kept})
+
+
+def _rows(workspace: Workspace) -> list[dict[str, Any]]:
+    return list((read_json(_path(workspace)) or {}).get("models", []))
+
+
+def _path(workspace: Workspace) -> Path:
+    return workspace.root / "models.json"
