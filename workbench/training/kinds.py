@@ -37,6 +37,7 @@ class Scored:
     per_query: np.ndarray
     rows: list[dict[str, Any]] = field(default_factory=list)
     first_stage: np.ndarray | None = None
+    by_direction: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class EmbedderRecipe:
@@ -104,7 +105,12 @@ class EmbedderRecipe:
             intervals=not quick,
         )
         per_query = scores.per_query[self.dimensions[0], "float32", "all"]["ndcg@10"]
-        return Scored(float(np.nanmean(per_query)), per_query, scores.rows)
+        each = {
+            direction: values["ndcg@10"]
+            for (size, _, direction), values in scores.per_query.items()
+            if size == self.dimensions[0]
+        }
+        return Scored(float(np.nanmean(per_query)), per_query, scores.rows, by_direction=each)
 
 
 class RerankingRecipe:

@@ -8,6 +8,7 @@ from workbench.job_folder import JobFolder, Status
 from workbench.workspace import Workspace
 
 Event = dict[str, Any]
+VERDICT = ("comparison", "against", "queries", "directions", "second")
 
 
 def run_summary(
@@ -16,7 +17,9 @@ def run_summary(
     """The object of `train --wait` and `runs show`.
 
     {"run", "state", "step", "steps", "seconds", "baseline", "metrics", "model", "reason"}, and, of a finished run,
-    "comparison" (difference, interval, p, verdict), "against" what, and "queries". status: as `jobs.watch` sees it,
+    "comparison" (difference, interval, p, verdict), its "p", "against" what, "queries", "directions" (a row each:
+    direction, before, after, difference, interval, p, verdict) and, where asked for, "second": what was forgotten on
+    another collection. status: as `jobs.watch` sees it,
     events: as the caller has read them; else as written. Raises WorkbenchError if there is no such run.
     """
     job = JobFolder(workspace.run(name))
@@ -40,7 +43,8 @@ def run_summary(
         "base": spec.get("model"),
         "collection": spec.get("collection"),
         "preset": spec.get("preset"),
-        **{key: summary[key] for key in ("comparison", "against", "queries") if key in summary},
+        **{key: summary[key] for key in VERDICT if key in summary},
+        **({"p": summary["comparison"].get("p")} if summary.get("comparison") else {}),
     }
 
 

@@ -13,19 +13,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from workbench.collection.review import settle
 from workbench.collection.store import open_collection
 from workbench.errors import Stopped, WorkbenchError
 from workbench.evaluation.held_out import nothing_held_out
-from workbench.evaluation.statistics import compare
 from workbench.job_folder import JobFolder
 from workbench.settings import KINDS, TrainSettings, check_settings
 from workbench.training.measurements import with_measured_mini_batch
 from workbench.training.out_of_memory import held_at_once, in_pieces, told_smaller, until_it_fits
 from workbench.training.pairs import too_few_pairs
 from workbench.training.presets import preset_settings
+from workbench.training.verdict import score_second, second_verdict, summarise
 from workbench.workspace import Workspace, disk_full_in_words, new_folder, read_json, write_json
 
 
@@ -39,13 +37,15 @@ def train_spec(
     overrides: dict[str, Any] | None = None,
     first_stage: str | None = None,
     first_stage_dimension: int | None = None,
+    second_collection: str = "",
     trust_remote_code: bool = False,
 ) -> dict[str, Any]:
     """The whole spec of a run, checked before anything starts. Raises WorkbenchError for what cannot work.
 
     kind: embedder, reranker or late-interaction. overrides: settings that the user set. first_stage: the embedder whose
     first documents a reranker puts in order; without one, the newest finished embedder run on the collection, else
-    the model itself or `starter`.
+    the model itself or `starter`. second_collection: another one that the model is scored on before and after, which
+    tells what it forgot.
     """
     from workbench.models.catalogue import describe
 
@@ -57,6 +57,11 @@ def train_spec(
     if kind == "embedder" and about["kind"] != "embedder":
         raise WorkbenchError(f"“{model}” is a {about['kind']} model. Choose an embedder, or the kind {about['kind']}.")
     check_readable(model, about["modalities"], kind, data.card.modalities)
+    second = open_collection(workspace, second_collection) if second_collection else None
+    if second is not None:
+        check_readable(model, about["modalities"], kind, second.card.modalities)
+        if not second.card.counts.get("eval"):
+            raise nothing_held_out(second_collection)
     pairs = int(data.card.counts.get("train", 0))
     if pairs < 2:
         raise too_few_pairs(collection, pairs)
@@ -72,6 +77,8 @@ def train_spec(
         "settings": settings.model_dump(),
         "trust_remote_code": trust_remote_code,
     }
+    if second is not None:
+        spec |= {"second_collection": second_collection, "second_fingerprint": second.fingerprint}
     if kind != "embedder":
         spec["first_stage"] = first_stage or default_first_stage(workspace, collection, model, about["kind"])
         spec["first_stage_dimension"] = first_stage_dimension
@@ -127,6 +134,7 @@ def run_training(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
         seed_everything(settings.seed)
         recipe = RECIPES[spec["kind"]](workspace, collection, spec, settings)
         score_untouched(job, recipe)
+        score_second(workspace, job, recipe)
         return recipe
 
     recipe = until_it_fits(job, settings, begin, train)
@@ -135,8 +143,9 @@ def run_training(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     job.write_status(step=total, total=total, eta_seconds=None, note="Scoring the tuned model on all held-out queries")
     recipe.model.eval()
     scored = recipe.score(quick=False)
+    second = second_verdict(workspace, job, recipe)
     save_model(job, recipe.model)
-    summary = summarise(job, baseline, scored, time.time() - started)
+    summary = summarise(job, baseline, scored, started, second)
     write_json(job.path / "summary.json", summary)
     job.say(f"the tuned model: NDCG@10 {scored.ndcg:.3f} on {len(scored.per_query):,} held-out queries, kept in model/")
     shutil.rmtree(job.path / "checkpoints", ignore_errors=True)
@@ -152,6 +161,8 @@ def score_untouched(job: JobFolder, recipe: Any) -> dict[str, Any]:
     recipe.model.eval()
     scored = recipe.score(quick=False, progress=lambda done, total, note: job.check_stop())
     baseline = {"ndcg@10": scored.ndcg, "per_query": scored.per_query.tolist(), "rows": scored.rows}
+    if scored.by_direction:
+        baseline["by_direction"] = {name: values.tolist() for name, values in scored.by_direction.items()}
     if scored.first_stage is not None:
         baseline["first_stage"] = scored.first_stage.tolist()
     write_json(path, baseline)
@@ -276,26 +287,3 @@ def model_card(job: JobFolder) -> str:
         f"# {job.name}\n\nA {spec['kind']} model, fine-tuned from `{spec['model']}` with the workbench.\n\n"
         f'```python\nfrom sentence_transformers import {name}\n\nmodel = {name}("path/to/this/folder")\n```\n'
     )
-
-
-def summarise(job: JobFolder, baseline: dict[str, Any], scored: Any, seconds: float) -> dict[str, Any]:
-    """What the page and `runs show` say of a finished run: scores before and after, and the verdict.
-
-    A reranker is held against its first stage, which is what its user would have without it.
-    """
-    before = np.array(baseline.get("first_stage") or baseline["per_query"])
-    comparison = compare(before, scored.per_query)
-    earlier = read_json(job.path / "summary.json") or {}
-    started = job.last_event("started") or {}
-    return {
-        "baseline": {"ndcg@10": float(np.nanmean(before))},
-        "metrics": {"ndcg@10": scored.ndcg},
-        "untouched": {"ndcg@10": baseline["ndcg@10"]},
-        "against": "first stage" if "first_stage" in baseline else "untouched model",
-        "comparison": comparison,
-        "queries": len(before),
-        "baseline_rows": baseline["rows"],
-        "rows": scored.rows,
-        "steps": started.get("steps", 0),
-        "seconds": seconds + float(earlier.get("seconds", 0.0)),
-    }
