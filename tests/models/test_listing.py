@@ -92,3 +92,13 @@ def test_the_command_prints_one_object(workspace: Workspace) -> None:
     assert "laion/CLIP-ViT-B-32-laion2B-s34B-b79K" in CliRunner().invoke(app, command).stdout
     none = CliRunner().invoke(app, ["models", "--size", "0.001", "--workspace", str(workspace.root)])
     assert "No model fits all of that" in none.stdout
+
+
+def test_an_added_model_is_offered_on_the_page_by_its_name(workspace: Workspace) -> None:
+    from workbench.ui.choices import base_choices, reranker_choices
+
+    add_model(workspace, MINE)
+    add_model(workspace, AddedModel("added:judge", "reranker", ["text"], None, 9, folder="/somewhere"))
+    assert ("someone/heard (added by you)", "someone/heard") in base_choices(workspace, "embedder")
+    assert ("judge (added by you)", "added:judge") in reranker_choices(workspace)
+    assert next(iter(base_choices(workspace, "embedder")))[1] == "starter"

@@ -86,6 +86,15 @@ def describe(workspace: Workspace, reference: str) -> dict[str, Any]:
     return about | {"kind": kind_of(folder), "parameters": count_parameters(folder)}
 
 
+def check_trainable(workspace: Workspace, reference: str) -> None:
+    """Raise WorkbenchError if no run can start from this model, with the reason of its family."""
+    added = added_model(workspace, reference)
+    folder = Path(added.folder if added and added.folder else reference).expanduser()
+    reason = family_of(reference, folder if folder.is_dir() else None).untrainable
+    if reason:
+        raise WorkbenchError(f"“{reference}” cannot be trained. {reason}")
+
+
 def describe_base(workspace: Workspace, reference: str) -> dict[str, Any]:
     """As `describe`, but of a model that may be gone by now: then nothing is known of it."""
     try:

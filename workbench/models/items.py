@@ -7,7 +7,7 @@ as media. `model_input` wraps it, and passes media as decoded objects only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np

@@ -8,6 +8,8 @@ from workbench import jobs
 from workbench.collection.store import list_collections
 from workbench.job_folder import JobFolder
 from workbench.models import catalogue
+from workbench.models.added import PREFIX
+from workbench.models.listing import all_models
 from workbench.ui import words
 from workbench.ui.place import Place
 from workbench.workspace import Workspace
@@ -39,24 +41,23 @@ def run_base(run: JobFolder) -> str:
 
 
 def model_name(reference: str) -> str:
-    """How a reference is shown: a run by its name, the rest as it is."""
-    return reference.removeprefix("run:")
+    """How a reference is shown: a run and an added folder by their names, the rest as it is."""
+    return reference.removeprefix("run:").removeprefix(PREFIX)
 
 
 def embedder_choices(workspace: Workspace) -> list[tuple[str, str]]:
-    """Embedders that can be searched and evaluated with: own runs, the starter, the catalogue. (label, reference)."""
+    """Embedders to search and evaluate with: own runs, the starter, those added and listed. (label, reference)."""
     own = [(f"{run.name} (your run)", f"run:{run.name}") for run in finished_runs(workspace, "embedder")]
-    listed = [(entry.reference, entry.reference) for entry in catalogue.entries() if entry.kind == "embedder"]
-    return [*own, *_starter_first(listed, "starter")]
+    return [*own, *_starter_first(_listed(workspace, "embedder"), "starter")]
 
 
 def reranker_choices(workspace: Workspace) -> list[tuple[str, str]]:
-    """Rerankers: own runs, the starter reranker, the catalogue."""
+    """Rerankers: own runs, the starter reranker, those added and listed."""
     own = [
         (f"{run.name} (your run)", f"run:{run.name}")
         for run in finished_runs(workspace, "reranker", "late-interaction")
     ]
-    listed = [(entry.reference, entry.reference) for entry in catalogue.entries() if entry.kind != "embedder"]
+    listed = _listed(workspace, "reranker", "late-interaction")
     return [*own, *_starter_first(listed, "starter-reranker")]
 
 
@@ -83,6 +84,12 @@ def with_limits(workspace: Workspace, choices: list[tuple[str, str]], needed: It
         else:
             able.append((label, reference))
     return [*able, *limited]
+
+
+def _listed(workspace: Workspace, *kinds: str) -> list[tuple[str, str]]:
+    """The models that the user added and those of the catalogue, of these kinds."""
+    rows = [row for row in all_models(workspace) if row["kind"] in kinds]
+    return [(model_name(row["reference"]) + " (added by you)" * row["added"], row["reference"]) for row in rows]
 
 
 def _starter_first(listed: list[tuple[str, str]], starter: str) -> list[tuple[str, str]]:
