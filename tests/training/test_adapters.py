@@ -14,6 +14,7 @@ from workbench.errors import Stopped
 from workbench.job_folder import create_job_folder
 from workbench.models import load_embedder
 from workbench.models.starter import starter_folder
+from workbench.settings import TrainSettings
 from workbench.training.adapters import add_adapters, has_adapters, load_learnt, merge_adapters, save_learnt
 from workbench.training.run import run_training, train_spec
 from workbench.workspace import Workspace
@@ -25,7 +26,7 @@ def adapted(workspace: Workspace) -> Any:
     import torch
 
     embedder = load_embedder(workspace, "starter", device="cpu")
-    add_adapters(embedder.model, 4)
+    add_adapters(embedder.model, TrainSettings(lora_rank=4))
     torch.manual_seed(0)
     with torch.no_grad():
         for name, value in embedder.model.named_parameters():
@@ -38,7 +39,7 @@ def test_what_was_learnt_comes_back_from_a_checkpoint(adapted: Any, workspace: W
     vectors = adapted.encode_queries([Item(text="a red circle")])
     save_learnt(adapted.model, tmp_path)
     fresh = load_embedder(workspace, "starter", device="cpu")
-    add_adapters(fresh.model, 4)
+    add_adapters(fresh.model, TrainSettings(lora_rank=4))
     assert np.abs(fresh.encode_queries([Item(text="a red circle")]) - vectors).max() > 1e-3
     load_learnt(fresh.model, tmp_path)
     np.testing.assert_allclose(fresh.encode_queries([Item(text="a red circle")]), vectors, atol=1e-6)

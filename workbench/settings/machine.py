@@ -94,8 +94,8 @@ class InputSettings(BaseModel):
         "Inputs",
         0,
         "Pictures of a video",
-        "How many pictures are taken from each video, evenly spread. 0 keeps the model's own number. More costs "
-        "memory.",
+        "How many pictures of a video are read when it is compared, evenly spread; it is learnt from its middle one. "
+        "0 reads 4. More is slower.",
         unit="pictures",
         ge=0,
         le=1024,

@@ -184,7 +184,7 @@ class Decoder:
 def training_input(item: Item, form: InputForm) -> Any:
     """One item as the trainer takes it. A video is learnt from its middle frame."""
     if item.modality == "video":
-        frames = video_frames(item)
+        frames = video_frames(item, form)
         return frames[len(frames) // 2]
     return model_input(item, form)
 

@@ -92,7 +92,9 @@ def _rows(
     ask, described, samplers = recipe.sampler(), [], []
     arrays: dict[str, Any] = {}
     for number, (name, dataset) in enumerate(tables.items()):
-        sides = dataset.format["format_kwargs"]["transform"].sides
+        transform = dataset.format["format_kwargs"]["transform"]
+        # Where there are prompts, the trainer has wrapped it.
+        sides = getattr(transform, "keywords", {}).get("transform", transform).sides
         plain = dataset.with_format(None)
         for column in plain.column_names:
             arrays[f"{number}.{column}"] = np.array(plain[column][:])

@@ -173,14 +173,15 @@ def score_untouched(job: JobFolder, recipe: Any) -> dict[str, Any]:
 
 def train(job: JobFolder, recipe: Any, settings: Any) -> None:
     """Train from the last whole checkpoint, or from the start, and leave the best checkpoint's weights in the model."""
-    from workbench.training.adapters import add_adapters
     from workbench.training.evaluator import RunEvaluator
     from workbench.training.finite import finite_trainer
+    from workbench.training.freezing import learning_rates
+    from workbench.training.preparing import prepare, prompts_of_columns
     from workbench.training.record import record
     from workbench.training.trainer import (
-        RunCallback,
         best_checkpoint,
         last_checkpoint,
+        run_callbacks,
         trainer_class,
         training_arguments,
     )
@@ -188,10 +189,7 @@ def train(job: JobFolder, recipe: Any, settings: Any) -> None:
     checkpoints = job.path / "checkpoints"
     checkpoints.mkdir(exist_ok=True)
     resume_from = last_checkpoint(checkpoints)
-    if settings.max_text_tokens:
-        recipe.model.max_seq_length = settings.max_text_tokens
-    if settings.lora_rank:
-        add_adapters(recipe.model, settings.lora_rank)
+    prepare(recipe.model, settings)
     datasets = recipe.datasets()
     total_steps = count_steps(recipe, datasets, settings)
     base, arguments_class = recipe.classes()
@@ -200,6 +198,8 @@ def train(job: JobFolder, recipe: Any, settings: Any) -> None:
         checkpoints,
         in_pieces(job.spec, settings),
         total_steps=total_steps,
+        learning_rate_mapping=learning_rates(recipe.model, settings.part_learning_rates),
+        prompts=prompts_of_columns(recipe.model, datasets) or None,
         **recipe.extra_arguments(),
     )
     job.emit(
@@ -215,7 +215,7 @@ def train(job: JobFolder, recipe: Any, settings: Any) -> None:
         train_dataset=datasets,
         loss=recipe.loss(),
         evaluator=RunEvaluator(job, recipe, total_steps),
-        callbacks=[RunCallback(job, total_steps)],
+        callbacks=run_callbacks(job, settings, total_steps),
     )
     record(job, recipe, datasets, trainer)
     from transformers import PrinterCallback
@@ -244,11 +244,16 @@ def count_steps(recipe: Any, datasets: Any, settings: Any) -> int:
                 "There is nothing to tell apart: no two queries of the training pairs have answers that are wrong for "
                 "each other. Import rows with more different queries, or choose other columns."
             )
-        steps = max(1, round(an_epoch * settings.epochs / recipe.passes))
+        steps = max(1, round(updates(an_epoch, settings) * settings.epochs / recipe.passes))
     else:
         # A cross-encoder's lessons hold all its passes in their order.
-        steps = len(sampler(datasets, batch_size=settings.batch_size))
+        steps = updates(len(sampler(datasets, batch_size=settings.batch_size)), settings)
     return min(steps, settings.max_steps) if settings.max_steps else steps
+
+
+def updates(batches: int, settings: Any) -> int:
+    """How many optimizer steps so many batches of a pass make; the last may have fewer batches to add up."""
+    return -(-batches // settings.gradient_accumulation)
 
 
 def resume_step(checkpoint: Path | None) -> int:

@@ -15,10 +15,12 @@ from workbench.job_folder import JobFolder
 from workbench.models.load import best_device
 from workbench.settings import TrainSettings
 from workbench.training.adapters import has_adapters, load_learnt, save_learnt
+from workbench.training.tracking import tracker_arguments
 from workbench.workspace import read_json
 
 COMPLETE = "complete"
 METRIC = "ndcg@10"
+OPTIMIZERS = {"adafactor": "adafactor", "adamw-8bit": "adamw_bnb_8bit"}
 
 
 class RunCallback(TrainerCallback):
@@ -56,6 +58,40 @@ class RunCallback(TrainerCallback):
         if args.should_save:
             (folder / COMPLETE).touch()
             self.job.emit("checkpoint", step=state.global_step)
+
+
+class EarlyStopping(TrainerCallback):
+    """Ends the training after so many evaluations in a row that brought nothing better.
+
+    It looks at the trainer's own history, which every checkpoint holds, so a resumed run stops where it would have.
+    """
+
+    def __init__(self, job: JobFolder, patience: int) -> None:
+        self.job = job
+        self.patience = patience
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """The evaluation just made is in the history already."""
+        if self._waited(state) >= self.patience:
+            self.job.say(f"no better for {self.patience} evaluations, so the run ends at step {state.global_step}")
+            control.should_training_stop = True
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """A run that was killed after its last evaluation ends at its next step."""
+        if self._waited(state) >= self.patience:
+            control.should_training_stop = True
+
+    @staticmethod
+    def _waited(state: Any) -> int:
+        """Evaluations since the best one."""
+        scores = [entry[f"eval_{METRIC}"] for entry in state.log_history if f"eval_{METRIC}" in entry]
+        return len(scores) - 1 - scores.index(max(scores)) if scores else 0
+
+
+def run_callbacks(job: JobFolder, settings: TrainSettings, total_steps: int) -> list[TrainerCallback]:
+    """What listens to the trainer of a run."""
+    stopping = [EarlyStopping(job, settings.early_stopping)] if settings.early_stopping else []
+    return [RunCallback(job, total_steps), *stopping]
 
 
 def memory() -> dict[str, Any]:
@@ -114,8 +150,8 @@ def training_arguments(
 ) -> Any:
     """The library's training arguments for our settings.
 
-    The learning rate falls in a cosine. Evaluation and checkpoint share a rhythm, so that the best is there to keep.
-    Raises WorkbenchError for a number format that the device has not.
+    folder: of the checkpoints, within the run's. Evaluation and checkpoint share a rhythm, so that the best is there
+    to keep. Raises WorkbenchError for a number format that the device has not.
     """
     import torch
 
@@ -131,7 +167,8 @@ def training_arguments(
         max_steps=total_steps,
         per_device_train_batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        lr_scheduler_type=settings.schedule,
         warmup_steps=int(settings.warmup_ratio * total_steps),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
@@ -154,10 +191,21 @@ def training_arguments(
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=settings.seed,
         data_seed=settings.seed,
-        report_to="none",
         disable_tqdm=True,
+        **_only_where_set(settings),
+        **tracker_arguments(settings.tracker, folder.parent),
         **extra,
     )
+
+
+def _only_where_set(settings: TrainSettings) -> dict[str, Any]:
+    """Arguments that are left to the library unless a setting asks for another."""
+    found: dict[str, Any] = {}
+    if settings.optimizer in OPTIMIZERS:
+        found["optim"] = OPTIMIZERS[settings.optimizer]
+    if settings.compile:
+        found["torch_compile"] = True
+    return found
 
 
 def loader_processes(settings: TrainSettings) -> int:

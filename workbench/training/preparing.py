@@ -1,0 +1,87 @@
+"""A loaded model made ready to learn as the settings say: its inputs, its prompts, and which weights change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PIL import Image
+
+from workbench.errors import WorkbenchError
+from workbench.models.limits import InputLimits, limits_of, set_limits
+from workbench.settings import TrainSettings
+from workbench.training.adapters import add_adapters
+from workbench.training.freezing import freeze
+
+PICTURE = (512, 512)
+
+
+def prepare(model: Any, settings: TrainSettings) -> None:
+    """Set the model's inputs, prompts and attention, and leave trainable what is to be learnt.
+
+    Raises WorkbenchError for what this model cannot do.
+    """
+    if settings.max_text_tokens:
+        cut_texts(model, settings.max_text_tokens)
+    limits = InputLimits(settings.min_pixels, settings.max_pixels, settings.audio_seconds, settings.video_frames)
+    if limits != InputLimits():
+        set_limits(model, limits)
+        if limits_of(model) != limits:
+            raise WorkbenchError("This model has no place for limits of its inputs. Leave them at 0.")
+    for task, prompt in (("query", settings.query_prompt), ("document", settings.document_prompt)):
+        if prompt:
+            model.prompts[task] = prompt
+    if settings.attention != "auto":
+        set_attention(model, settings.attention)
+    if settings.lora_rank:
+        add_adapters(model, settings)
+    elif settings.frozen_parts:
+        freeze(model, settings.frozen_parts)
+
+
+def cut_texts(model: Any, tokens: int) -> None:
+    """Let the model read so many tokens of a text. Raises WorkbenchError if its pictures would no longer fit.
+
+    A processor of several modalities takes the length that its tokenizer was saved with, not the tokenizer's own.
+    """
+    model.max_seq_length = tokens
+    for module in model.modules():
+        tokenizer: Any = getattr(getattr(module, "processor", None), "tokenizer", None)
+        if "max_length" in getattr(tokenizer, "init_kwargs", {}):
+            tokenizer.init_kwargs["max_length"] = tokens
+            tokenizer.max_length = tokens
+    if "image" in model.modalities:
+        try:
+            model.preprocess([Image.new("RGB", PICTURE)])
+        except ValueError as error:
+            raise WorkbenchError(
+                f"A picture takes more than {tokens} tokens of this model, and they count as text. "
+                "Set Longest text higher, or to 0."
+            ) from error
+
+
+def set_attention(model: Any, attention: str) -> None:
+    """Let all of a model's trunks compute attention so. Raises WorkbenchError if one of them cannot."""
+    from transformers import PreTrainedModel
+
+    trunks = [module for module in model.modules() if isinstance(module, PreTrainedModel)]
+    for trunk in trunks:
+        try:
+            trunk.set_attn_implementation(attention)
+        except (ImportError, ValueError) as error:
+            raise WorkbenchError(f"The attention {attention} cannot be used: {str(error).splitlines()[0]}") from error
+    if not trunks or any(trunk.config._attn_implementation != attention for trunk in trunks):
+        raise WorkbenchError(f"This model cannot compute its attention by {attention}. Choose auto.")
+
+
+def prompts_of_columns(model: Any, datasets: Any) -> dict[str, str]:
+    """{column: prompt} for the trainer: a query's before the column `query`, a document's before all others.
+
+    Empty where the model has no prompts, and for models that read query and document together.
+    """
+    prompts = {task: (getattr(model, "prompts", None) or {}).get(task) or "" for task in ("query", "document")}
+    tables = list(datasets.values()) if isinstance(datasets, dict) else [datasets]
+    if not any(prompts.values()) or not hasattr(model, "encode_query"):
+        return {}
+    columns = dict.fromkeys(name for table in tables for name in table.column_names if name not in ("label", "score"))
+    found = {name: prompts["query" if name == "query" else "document"] for name in columns}
+    return {name: prompt for name, prompt in found.items() if prompt}
