@@ -18,6 +18,7 @@ from workbench.cli_collections import collections, import_source
 from workbench.cli_data import add_commands
 from workbench.cli_models import models
 from workbench.cli_runs import finish, runs
+from workbench.cli_runs_kept import add_commands as add_more_of_runs
 from workbench.cli_terminal import (
     MODEL_HELP,
     DebugOption,
@@ -42,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+add_more_of_runs(runs)
 app.add_typer(runs, name="runs")
 app.add_typer(collections, name="collections")
 app.add_typer(models, name="models")
@@ -88,6 +90,9 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting; give it again for more.")
     ] = None,
+    also_score: Annotated[
+        str, typer.Option(metavar="N", help="Another collection, scored before and after: what was forgotten.")
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the run has ended.")] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -102,7 +107,13 @@ def train(
         name = check_name(name, "run") if name else jobs.free_name(opened, f"{collection}-{preset}")
         overrides = parse_overrides(settings or [])
         spec = train_spec(
-            opened, collection=collection, model=lasting(model), kind=kind, preset=preset, overrides=overrides
+            opened,
+            collection=collection,
+            model=lasting(model),
+            kind=kind,
+            preset=preset,
+            overrides=overrides,
+            second_collection=also_score,
         )
         job = jobs.start(opened, "train", name, spec)
     finish(opened, job, wait, as_json, debug)

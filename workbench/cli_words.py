@@ -54,9 +54,27 @@ def run_words(summary: dict[str, Any]) -> str:
         lines.append(
             table(["", *names], [["untouched", *map(baseline.get, names)], ["tuned", *map(metrics.get, names)]])
         )
+    lines += verdict_lines(summary)
     if summary["state"] == "finished" and summary.get("model"):
         lines.append(f"Model: {summary['model']}   (use it as run:{summary['run']})")
     return "\n".join(lines)
+
+
+def verdict_lines(summary: dict[str, Any]) -> list[str]:
+    """The verdict on a finished run, a line for each direction, and what it forgot on a second collection."""
+    lines = []
+    if compared := summary.get("comparison"):
+        lines.append(f"Against the {summary.get('against', 'untouched model')}: {_verdict(compared)}")
+    directions = [row for row in summary.get("directions") or [] if row["direction"] != "all"]
+    lines += [f"  {row['direction']}: {_verdict(row)}" for row in directions]
+    if second := summary.get("second"):
+        lines.append(f"On {second['collection']}, which it was not trained on: {_verdict(second['comparison'])}")
+    return lines
+
+
+def _verdict(compared: dict[str, Any]) -> str:
+    low, high = compared["interval"]
+    return f"{compared['verdict']} ({compared['difference']:+.3f} [{low:+.3f}, {high:+.3f}], p = {compared['p']:.2g})"
 
 
 def evaluation_words(result: dict[str, Any]) -> str:
@@ -74,6 +92,7 @@ def evaluation_words(result: dict[str, Any]) -> str:
             f"{compared['b']} against {compared['a']}, {compared['direction']}: {compared['verdict']} "
             f"({compared['metric']} {compared['difference']:+.3f} [{low:.3f}, {high:.3f}])"
         )
+    lines += dict.fromkeys(note for model in result.get("models") or [] for note in model.get("notes") or [])
     return "\n".join(lines)
 
 

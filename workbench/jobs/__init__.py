@@ -9,7 +9,12 @@ for the device (`queue`). Nothing of the work is imported here.
 
 from __future__ import annotations
 
-from workbench.jobs.control import free_name, remove, resume, start, stop
+from workbench.jobs.cloning import clone
+from workbench.jobs.control import clean, disk_use, free_name, remove, resume, start, stop
+from workbench.jobs.notes import read_notes, write_notes
 from workbench.jobs.observe import find, list_jobs, list_runs, wait, watch
 
-__all__ = ["find", "free_name", "list_jobs", "list_runs", "remove", "resume", "start", "stop", "wait", "watch"]
+__all__ = [
+    "clean", "clone", "disk_use", "find", "free_name", "list_jobs", "list_runs", "read_notes", "remove", "resume",
+    "start", "stop", "wait", "watch", "write_notes",
+]  # fmt: skip

@@ -105,6 +105,33 @@ def remove(workspace: Workspace, name: str) -> None:
     shutil.rmtree(trash, ignore_errors=True)
 
 
+def disk_use(job: JobFolder) -> dict[str, int]:
+    """The bytes that a run or job takes: {"model", "checkpoints", "other", "total"}."""
+    used = {"model": 0, "checkpoints": 0, "other": 0}
+    for folder, _, files in os.walk(job.path):
+        first = Path(folder).relative_to(job.path).parts[:1]
+        part = first[0] if first and first[0] in used else "other"
+        for file in files:
+            try:
+                used[part] += os.lstat(os.path.join(folder, file)).st_size
+            except FileNotFoundError:  # a run at work: a checkpoint was just replaced
+                continue
+    return used | {"total": sum(used.values())}
+
+
+def clean(workspace: Workspace, name: str) -> int:
+    """Delete the checkpoints of an ended run; returns the bytes freed. Its model, scores and log stay.
+
+    A run that has not finished then has nothing to go on from: resuming it begins anew.
+    Raises WorkbenchError if it still runs, or if there is none of that name.
+    """
+    job = find(workspace, name)
+    with _owned(job, f"“{name}” is still running, and needs its checkpoints."):
+        freed = disk_use(job)["checkpoints"]
+        shutil.rmtree(job.path / "checkpoints", ignore_errors=True)
+    return freed
+
+
 @contextmanager
 def _owned(job: JobFolder, running: str) -> Iterator[None]:
     """Own the folder of an ended job inside the block; raises WorkbenchError(`running`) if the job has not ended."""
