@@ -70,17 +70,19 @@ def start_elsewhere(workspace: Any, name: str, spec: dict[str, Any]) -> subproce
 
 
 def victims(job: Any, fault: str) -> list[psutil.Process]:
-    """The processes of the run that `fault` names."""
+    """The processes of the run that `fault` names. A loader is a child of the trainer with the same command line."""
     from workbench.jobs import processes
 
-    found = []
+    found: dict[str, list[psutil.Process]] = {"trainer": [], "loader": [], "babysitter": []}
     for process in processes.tagged(job.path):
         with suppress(psutil.Error):
-            line = " ".join(process.cmdline())
-            part = next((part for part in ("worker", "babysitter") if f"workbench.jobs.{part}" in line), "loader")
-            if part == {"trainer": "worker"}.get(fault, fault):
-                found.append(process)
-    return found
+            line, parent = " ".join(process.cmdline()), process.parent()
+            if "workbench.jobs.babysitter" in line:
+                found["babysitter"].append(process)
+            elif "workbench.jobs.worker" in line:
+                is_loader = parent is not None and "workbench.jobs.worker" in " ".join(parent.cmdline())
+                found["loader" if is_loader else "trainer"].append(process)
+    return found[fault]
 
 
 def strike(workspace: Any, job: Any, fault: str, program: subprocess.Popen[str]) -> Callable[[], None]:
