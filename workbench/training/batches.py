@@ -25,6 +25,7 @@ def batches_of_an_epoch(pairs: Pairs, batch_size: int, generator: np.random.Gene
     relevant: dict[int, set[int]] = {}
     for query, document in zip(pairs.queries.tolist(), pairs.documents.tolist(), strict=True):
         relevant.setdefault(query, set()).add(document)
+    documents_of = pairs.shown.tolist()
     waiting = generator.permutation(len(pairs)).tolist()
     batches = []
     while waiting:
@@ -35,9 +36,7 @@ def batches_of_an_epoch(pairs: Pairs, batch_size: int, generator: np.random.Gene
         left: list[int] = []
         for number, position in enumerate(waiting):
             query = int(pairs.queries[position])
-            shown = {int(pairs.documents[position])}
-            if pairs.negatives is not None:
-                shown.add(int(pairs.negatives[position]))
+            shown = set(documents_of[position])
             if query in queries or not shown.isdisjoint(forbidden) or not relevant[query].isdisjoint(documents):
                 left.append(position)
                 continue
@@ -100,3 +99,25 @@ class InOrder(DefaultBatchSampler):
     def __iter__(self) -> Iterator[list[int]]:
         for start in range(0, self.count, self.batch_size):
             yield list(range(start, min(self.count, start + self.batch_size)))
+
+
+class Shuffled(DefaultBatchSampler):
+    """Batches of rows that may meet each other freely, in another order each epoch; the last one may be smaller."""
+
+    def __init__(self, count: int, batch_size: int, seed: int) -> None:
+        self.count = count
+        self.batch_size = batch_size
+        self.drop_last = False
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return (self.count + self.batch_size - 1) // self.batch_size
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng([self.seed, self.epoch, 13]).permutation(self.count)
+        for start in range(0, self.count, self.batch_size):
+            yield order[start : start + self.batch_size].tolist()

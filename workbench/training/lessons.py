@@ -24,11 +24,19 @@ NOTHING = np.zeros(0, np.int64)
 
 @dataclass(frozen=True)
 class Lessons:
-    """Pairs in the order of learning: rows of the two sides, and 1.0 for right or 0.0 for wrong."""
+    """Pairs in the order of learning: rows of the two sides, and 1.0 for right or 0.0 for wrong.
+
+    lists: the number of the list that each pair belongs to, ascending: a right document and the wrong ones beside it.
+    """
 
     queries: np.ndarray
     documents: np.ndarray
     labels: np.ndarray
+    lists: np.ndarray
+
+    def split(self) -> list[np.ndarray]:
+        """The positions of each list."""
+        return np.split(np.arange(len(self.lists)), np.flatnonzero(np.diff(self.lists)) + 1)
 
 
 def lessons(
@@ -77,11 +85,39 @@ def lessons(
             rows = [(query, document, 1.0), *((query, other, 0.0) for other in wrong)]
             parts.append(np.array(rows)[generator.permutation(len(rows))])
     every = np.concatenate(parts)
-    return Lessons(every[:, 0].astype(np.int64), every[:, 1].astype(np.int64), every[:, 2].astype(np.float32))
+    return Lessons(
+        every[:, 0].astype(np.int64),
+        every[:, 1].astype(np.int64),
+        every[:, 2].astype(np.float32),
+        np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+    )
 
 
-def hard_wrong(collection: Collection, embedder: Embedder, dimension: int | None = None) -> dict[int, np.ndarray]:
-    """Wrong documents that look right, by query row: those mined before, and for other queries those mined now.
+def graded(collection: Collection, found: Lessons) -> Lessons:
+    """The lessons with the grade of each right document in place of 1, up to the highest grade of the collection."""
+    judged = collection.judged("train")
+    grades = dict(
+        zip(zip(judged.queries.tolist(), judged.documents.tolist(), strict=True), judged.scores.tolist(), strict=True)
+    )
+    pairs = zip(found.queries.tolist(), found.documents.tolist(), strict=True)
+    labels = np.array([max(0.0, grades.get(pair, 0.0)) for pair in pairs], np.float32)
+    return Lessons(found.queries, found.documents, labels, found.lists)
+
+
+def all_wrong(
+    collection: Collection, embedder: Embedder, dimension: int | None = None, count: int = 8
+) -> dict[int, np.ndarray]:
+    """What people told to be wrong, then what looks right and is wrong, by query row."""
+    wrong = hard_wrong(collection, embedder, dimension, count)
+    for query, told in known_wrong(collection, mined=False).items():
+        wrong[query] = np.concatenate([told, wrong.get(query, told[:0])])
+    return wrong
+
+
+def hard_wrong(
+    collection: Collection, embedder: Embedder, dimension: int | None = None, count: int = 8
+) -> dict[int, np.ndarray]:
+    """Wrong documents that look right, by query row: those mined before, and for other queries `count` mined now.
 
     What was mined before may have been screened and reviewed, so it is not mixed with what has not been.
     """
@@ -89,7 +125,7 @@ def hard_wrong(collection: Collection, embedder: Embedder, dimension: int | None
     judged = collection.judged("train")
     if set(judged.queries[judged.scores > 0].tolist()) <= before.keys():
         return before
-    return {**mined_negatives(collection, embedder, dimension), **before}
+    return {**mined_negatives(collection, embedder, dimension, count), **before}
 
 
 def mined_negatives(

@@ -22,16 +22,32 @@ CACHE_BYTES = 512 * 1024 * 1024
 class Pairs:
     """Relevant pairs of one query modality and one document modality: rows of the two sides, in parallel.
 
-    negatives: a document that is wrong for the query, for each pair, or None where pairs are all there is.
+    negatives: a document that is wrong for the query, for each pair, (pairs,), or several, (pairs, negatives); None
+    where pairs are all there is. labels: what the loss should give for each row, (pairs,) or (pairs, documents shown),
+    for objectives that copy scores; the documents then need not be relevant.
     """
 
     name: str
     queries: np.ndarray
     documents: np.ndarray
     negatives: np.ndarray | None = None
+    labels: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.queries)
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The documents that each pair shows, the right one first: (pairs, 1 + negatives)."""
+        wrong = [] if self.negatives is None else [self.negatives.reshape(len(self), -1)]
+        return np.concatenate([self.documents[:, None], *wrong], axis=1)
+
+    def columns(self) -> dict[str, tuple[str, np.ndarray]]:
+        """The inputs of the model by name, as `pair_dataset` takes them."""
+        _, *wrong = self.shown.T
+        names = ["negative"] if len(wrong) == 1 else [f"negative_{number + 1}" for number in range(len(wrong))]
+        found = {"query": ("queries", self.queries), "document": ("corpus", self.documents)}
+        return found | {name: ("corpus", rows) for name, rows in zip(names, wrong, strict=True)}
 
 
 def training_pairs(collection: Collection) -> list[Pairs]:
@@ -44,20 +60,27 @@ def training_pairs(collection: Collection) -> list[Pairs]:
     queries, documents = judged.queries[relevant], judged.documents[relevant]
     if len(queries) < 2:
         raise too_few_pairs(collection.name, len(queries))
-    kinds = np.array(
-        [
-            f"{q}->{d}"
-            for q, d in zip(
-                collection.query_modalities[queries], collection.document_modalities[documents], strict=True
-            )
-        ],
-        dtype=object,
-    )
-    found = [Pairs(str(kind), queries[kinds == kind], documents[kinds == kind]) for kind in dict.fromkeys(kinds)]
-    found = [pairs for pairs in found if len(pairs) >= 2]
+    found = by_modality(collection, queries, documents)
     if not found:  # two pairs that are of different kinds
         raise too_few_pairs(collection.name, 1)
-    return sorted(found, key=len, reverse=True)
+    return found
+
+
+def by_modality(
+    collection: Collection, queries: np.ndarray, documents: np.ndarray, labels: np.ndarray | None = None
+) -> list[Pairs]:
+    """Rows of the two sides (and their labels) as one `Pairs` for each pair of modalities that has two, largest first.
+
+    A batch holds one modality on each side. The library draws batches of each in proportion to its rows, so that every
+    pair is seen equally often; in turn instead, the largest would be cut to the length of the smallest.
+    """
+    asked, answered = collection.query_modalities[queries], collection.document_modalities[documents]
+    kinds = np.array([f"{q}->{d}" for q, d in zip(asked, answered, strict=True)], dtype=object)
+    found = []
+    for kind in dict.fromkeys(kinds.tolist()):
+        rows = kinds == kind
+        found.append(Pairs(kind, queries[rows], documents[rows], labels=None if labels is None else labels[rows]))
+    return sorted((pairs for pairs in found if len(pairs) >= 2), key=len, reverse=True)
 
 
 def too_few_pairs(collection: str, count: int) -> WorkbenchError:
@@ -69,21 +92,21 @@ def too_few_pairs(collection: str, count: int) -> WorkbenchError:
 
 
 def with_negatives(
-    collection: Collection, pairs: Pairs, wrong: dict[int, np.ndarray], seed: int, copies: int = 1
+    collection: Collection, pairs: Pairs, wrong: dict[int, np.ndarray], seed: int, copies: int = 1, count: int = 1
 ) -> Pairs:
-    """The pairs with a wrong document each, `copies` times over with another one each time.
+    """The pairs with `count` wrong documents each, `copies` times over with others each time.
 
-    wrong: the known wrong documents by query row. A query that has none gets a document of another query, which
-    teaches little and harms nothing.
+    wrong: the known wrong documents by query row. Where a query has too few it gets documents of other queries, which
+    teach little and harm nothing.
     """
     generator = np.random.default_rng([seed, 11])
     right: dict[int, set[int]] = {}
     for query, document in zip(pairs.queries.tolist(), pairs.documents.tolist(), strict=True):
         right.setdefault(query, set()).add(document)
-    kinds, count = collection.document_modalities, len(np.unique(pairs.documents))
+    kinds, different = collection.document_modalities, len(np.unique(pairs.documents))
     kind = kinds[pairs.documents[0]]
     # A query for which every document is right has nothing to learn from, and no draw for it would ever end.
-    kept = np.array([len(right[query]) < count for query in pairs.queries.tolist()], bool)
+    kept = np.array([len(right[query]) < different for query in pairs.queries.tolist()], bool)
     told = {
         query: [row for row in wrong.get(query, ()) if kinds[row] == kind and row not in right[query]]
         for query in right
@@ -92,15 +115,21 @@ def with_negatives(
     chosen: list[int] = []
     for copy in range(copies):
         for query in pairs.queries[kept].tolist():
-            if told[query]:  # the next one each time, so that all of them are learnt from
-                chosen.append(int(told[query][(first[query] + copy) % len(told[query])]))
-                continue
-            drawn = int(generator.choice(pairs.documents))
-            while drawn in right[query]:
+            for place in range(count):
+                if place < len(told[query]):  # the next one each time, so that all of them are learnt from
+                    chosen.append(int(told[query][(first[query] + copy * count + place) % len(told[query])]))
+                    continue
                 drawn = int(generator.choice(pairs.documents))
-            chosen.append(drawn)
-    queries, documents = np.tile(pairs.queries[kept], copies), np.tile(pairs.documents[kept], copies)
-    return Pairs(pairs.name, queries, documents, np.array(chosen, np.int64))
+                while drawn in right[query]:
+                    drawn = int(generator.choice(pairs.documents))
+                chosen.append(drawn)
+    negatives = np.array(chosen, np.int64)
+    return Pairs(
+        pairs.name,
+        np.tile(pairs.queries[kept], copies),
+        np.tile(pairs.documents[kept], copies),
+        negatives if count == 1 else negatives.reshape(-1, count),
+    )
 
 
 def known_wrong(collection: Collection, mined: bool | None = None) -> dict[int, np.ndarray]:
@@ -124,17 +153,16 @@ def rows_by_query(queries: np.ndarray, documents: np.ndarray) -> dict[int, np.nd
     return {int(row): part for row, part in zip(rows, np.split(documents[order], starts[1:]), strict=True)}
 
 
-def pair_dataset(
-    collection: Collection, columns: dict[str, tuple[str, np.ndarray]], form: InputForm, **extra: Any
-) -> Dataset:
+def pair_dataset(collection: Collection, columns: dict[str, tuple[str, Any]], form: InputForm, **extra: Any) -> Dataset:
     """A dataset of row numbers whose rows are decoded when they are read.
 
-    columns: name of the model's input -> (side, rows). The order of the columns is the order the loss sees.
+    columns: name of the model's input -> (side, rows). The order of the columns is the order the loss sees. Rows are an
+    array, or a list of lists where one cell holds several documents.
     form: how the model wants its inputs. extra: further columns, passed through as they are (`label`).
     """
     from datasets import Dataset
 
-    data = {name: rows.tolist() for name, (_, rows) in columns.items()} | extra
+    data = {name: (rows if isinstance(rows, list) else rows.tolist()) for name, (_, rows) in columns.items()} | extra
     dataset = Dataset.from_dict(data)
     dataset.set_transform(Decoder(collection.path, {name: side for name, (side, _) in columns.items()}, form))
     return dataset
@@ -162,9 +190,12 @@ class Decoder:
 
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         return {
-            name: [self._decode(self.sides[name], row) for row in values] if name in self.sides else values
+            name: [self._cell(self.sides[name], cell) for cell in values] if name in self.sides else values
             for name, values in batch.items()
         }
+
+    def _cell(self, side: str, cell: int | list[int]) -> Any:
+        return [self._decode(side, row) for row in cell] if isinstance(cell, list) else self._decode(side, cell)
 
     def _decode(self, side: str, row: int) -> Any:
         key = (side, row)
