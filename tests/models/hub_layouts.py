@@ -100,6 +100,15 @@ def clip(folder: Path) -> Path:
     return folder
 
 
+def legacy_clip(folder: Path) -> Path:
+    """A CLIP as Sentence Transformers 2 saved it: one module, in a folder of its own."""
+    clip(folder / "0_CLIPModel")
+    module = {"idx": 0, "name": "0", "path": "0_CLIPModel", "type": f"{ST}.CLIPModel"}
+    write_json(folder / "modules.json", [module])
+    write_json(folder / "config_sentence_transformers.json", {"__version__": {"sentence_transformers": "2.0.0"}})
+    return folder
+
+
 def siglip(folder: Path) -> Path:
     """A fixed-size SigLIP 2: Transformers calls its architecture `siglip`."""
     from transformers import SiglipConfig, SiglipImageProcessor, SiglipModel, SiglipProcessor
@@ -152,6 +161,27 @@ def stanford_colbert(folder: Path) -> Path:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     metadata = {"query_maxlen": 24, "doc_maxlen": 48, "query_token_id": "[unused0]", "doc_token_id": "[unused1]"}
     write_json(folder / "artifact.metadata", {**metadata, "attend_to_mask_tokens": False, "mask_punctuation": True})
+    return folder
+
+
+def pylate_colbert(folder: Path) -> Path:
+    """A ColBERT as PyLate saved it: a Dense of PyLate's own, and the marks of queries and documents in the config."""
+    from safetensors.torch import save_file
+
+    save_text_encoder(folder, "Bert", {"marks": ["[Q]", "[D]"]}, max_position_embeddings=192)
+    names = [("", f"{ST}.Transformer"), ("1_Dense", "pylate.models.Dense.Dense")]
+    modules = [{"idx": at, "name": str(at), "path": path, "type": kind} for at, (path, kind) in enumerate(names)]
+    write_json(folder / "modules.json", modules)
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": 47, "do_lower_case": False})
+    lengths = {"query_length": 24, "document_length": 48, "attend_to_expansion_tokens": False}
+    marks = {"query_prefix": "[Q] ", "document_prefix": "[D] ", "skiplist_words": ["!", "."]}
+    write_json(folder / "config_sentence_transformers.json", {**lengths, **marks, "prompts": {}})
+    identity = {"activation_function": "torch.nn.modules.linear.Identity"}
+    write_json(
+        folder / "1_Dense" / "config.json", {"in_features": WIDTH, "out_features": 16, "bias": False, **identity}
+    )
+    torch.manual_seed(1)
+    save_file({"linear.weight": torch.randn(16, WIDTH)}, folder / "1_Dense" / "model.safetensors")
     return folder
 
 

@@ -143,12 +143,16 @@ def test_jina_reads_queries_and_documents_through_their_adapters(
         np.testing.assert_allclose(vectors[side], again, atol=1e-6)
 
 
-def test_clip_reads_words_and_pictures(workspace: Workspace, fetched: Fetched, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reference", ["sentence-transformers/clip-ViT-B-32", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"])
+def test_clip_reads_words_and_pictures(reference: str, workspace: Workspace, fetched: Fetched, tmp_path: Path) -> None:
     from transformers import AutoTokenizer, CLIPModel
 
-    reference = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
-    folder = fetched(reference, hub.clip(tmp_path / "clip"))
-    (folder / "open_clip_config.json").write_text("{}")
+    if reference.startswith("laion/"):
+        folder = fetched(reference, hub.clip(tmp_path / "clip"))
+        # OpenCLIP's own settings lie beside those of the converted one.
+        (folder / "open_clip_config.json").write_text("{}")
+    else:
+        folder = fetched(reference, hub.legacy_clip(tmp_path / "clip")) / "0_CLIPModel"
     embedder = load_embedder(workspace, reference, device="cpu")
     words = AutoTokenizer.from_pretrained(folder)(TEXTS[:1], return_tensors="pt", return_token_type_ids=False)
     with torch.no_grad():
@@ -202,6 +206,7 @@ def test_clap_hears_at_its_own_sampling_rate(workspace: Workspace, fetched: Fetc
     ("reference", "build", "kind"),
     [
         ("answerdotai/answerai-colbert-small-v1", hub.stanford_colbert, "late-interaction"),
+        ("lightonai/GTE-ModernColBERT-v1", hub.pylate_colbert, "late-interaction"),
         ("vidore/colpali-v1.3-hf", hub.colpali, "late-interaction"),
         ("BAAI/bge-reranker-v2-m3", hub.cross_encoder, "reranker"),
     ],
@@ -233,13 +238,14 @@ def picture(item: Item) -> Any:
     return decode_image(item.image or b"")
 
 
-def test_colbert_marks_and_expands_its_queries(workspace: Workspace, fetched: Fetched, tmp_path: Path) -> None:
-    reference = "answerdotai/answerai-colbert-small-v1"
-    fetched(reference, hub.stanford_colbert(tmp_path / "colbert"))
-    model = load_reranker(workspace, reference, device="cpu").model
+@pytest.mark.parametrize(("build", "mark"), [(hub.stanford_colbert, "[unused0]"), (hub.pylate_colbert, "[Q]")])
+def test_colbert_marks_and_expands_its_queries(
+    build: Callable[[Path], Path], mark: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    model = load_reranker(workspace, str(build(tmp_path / "colbert")), device="cpu").model
     query = model.preprocess([TEXTS[0]], prompt=model.prompts["query"], task="query")
     assert query["input_ids"].shape[1] == 24
-    assert query["input_ids"][0, 1] == model.tokenizer.convert_tokens_to_ids("[unused0]")
+    assert query["input_ids"][0, 1] == model.tokenizer.convert_tokens_to_ids(mark)
     assert query["input_ids"][0, -1] == model.tokenizer.mask_token_id
 
 

@@ -78,11 +78,7 @@ def missing_packages(folder: Path) -> list[str]:
 
 def wants_own_code(folder: Path) -> bool:
     """Whether a model is made of code that is in its repository and in no library here."""
-    try:
-        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        modules = []
-    if any(not str(module.get("type", "")).startswith(OWN_MODULES) for module in modules):
+    if any(not str(module.get("type", "")).startswith(OWN_MODULES) for module in modules_of(folder)):
         return True
     config = read_settings(folder / "config.json")
     if "auto_map" not in config:
@@ -91,6 +87,15 @@ def wants_own_code(folder: Path) -> bool:
 
     # Some repositories still ship the code of an architecture that Transformers has learnt since.
     return not all(hasattr(transformers, name) for name in config.get("architectures") or ["?"])
+
+
+def modules_of(folder: Path) -> list[dict[str, Any]]:
+    """The modules that modules.json lists; none where there is no such file."""
+    try:
+        value = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [module for module in value if isinstance(module, dict)] if isinstance(value, list) else []
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from workbench.errors import WorkbenchError
 from workbench.models.added import PREFIX, added_folder, added_model
-from workbench.models.refusals import read_settings, refuse_unfit
+from workbench.models.refusals import modules_of, read_settings, refuse_unfit
 from workbench.models.starter import starter_folder
 from workbench.workspace import Workspace, check_name, read_json
 
@@ -56,7 +56,8 @@ def find(workspace: Workspace, reference: str, *, trust_remote_code: bool = Fals
         source = _from_folder(reference, run_model_folder(workspace, name))
         # Whoever let a base model run its code in training has said so for the result too.
         spec = (read_json(workspace.run(name) / "job.json") or {}).get("spec") or {}
-        return replace(source, trusted=bool(spec.get("trust_remote_code")))
+        base = added_model(workspace, str(spec.get("model")))
+        return replace(source, trusted=bool(spec.get("trust_remote_code")) or (base is not None and base.trusted))
     added = added_model(workspace, reference)
     trusted = trust_remote_code or (added is not None and added.trusted)
     if reference.startswith(PREFIX):
@@ -182,6 +183,8 @@ def kind_of(folder: Path) -> str:
     card = read_settings(folder / "config_sentence_transformers.json")
     if card.get("model_type") in KINDS_BY_CLASS:
         return KINDS_BY_CLASS[card["model_type"]]
+    if any(str(module.get("type", "")).startswith("pylate.") for module in modules_of(folder)):
+        return "late-interaction"
     architectures = read_settings(folder / "config.json").get("architectures") or [""]
     if architectures[0] == "HF_ColBERT" or architectures[0].endswith("ForRetrieval"):
         return "late-interaction"
