@@ -47,12 +47,13 @@ def train_spec(
     the model itself or `starter`. second_collection: another one that the model is scored on before and after, which
     tells what it forgot.
     """
-    from workbench.models.catalogue import describe
+    from workbench.models.catalogue import check_trainable, describe
 
     if kind not in KINDS:
         raise WorkbenchError(f"There is no kind of run “{kind}”. Choose {', '.join(KINDS)}.")
     settle(workspace, collection)
     data = open_collection(workspace, collection)
+    check_trainable(workspace, model)
     about = describe(workspace, model)
     if kind == "embedder" and about["kind"] != "embedder":
         raise WorkbenchError(f"“{model}” is a {about['kind']} model. Choose an embedder, or the kind {about['kind']}.")
