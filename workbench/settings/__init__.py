@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, ValidationError
 
 from workbench.errors import WorkbenchError
-from workbench.settings.conflicts import ModelFacts, conflicts
+from workbench.settings.conflicts import ModelFacts, asks_for_a_device, conflicts
 from workbench.settings.declare import GROUPS
 from workbench.settings.learning import BatchSettings, LearningSettings, TimeSettings, WatchingSettings
 from workbench.settings.lesson import LearntSettings, NegativesSettings, ObjectiveSettings
@@ -27,6 +27,7 @@ __all__ = [
     "ModelFacts",
     "Preset",
     "TrainSettings",
+    "asks_for_a_device",
     "check_settings",
     "conflicts",
     "is_list",

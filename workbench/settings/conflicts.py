@@ -16,7 +16,7 @@ LIMITS_OF = {"min_pixels": "image", "max_pixels": "image", "audio_seconds": "aud
 SEES = {"image": "pictures", "audio": "sound", "video": "video"}
 GUIDED = ("auto", "contrastive-guided")
 TAUGHT = ("auto", "margin", "distillation")
-SCALED = ("auto", "contrastive", "contrastive-guided")
+SCALED = ("auto", "contrastive")
 OBJECTIVES = {
     "embedder": (
         "auto", "contrastive", "contrastive-guided", "similarity", "angle", "binary", "graded", "margin",
@@ -31,12 +31,14 @@ OBJECTIVES = {
 class ModelFacts:
     """What of a model decides which settings work with it. None and empty mean unknown.
 
-    kind: of the run, which may differ from the model's own.
+    kind: of the run, which may differ from the model's own. sizes: the Matryoshka dimensions of its vectors, the full
+    one first, where none are chosen.
     """
 
     kind: str = "embedder"
     modalities: tuple[str, ...] = ()
     dimension: int | None = None
+    sizes: tuple[int, ...] = ()
 
 
 def conflicts(
@@ -67,6 +69,17 @@ def conflicts(
 def is_installed(package: str) -> bool:
     """Whether a package can be imported, found without importing it."""
     return importlib.util.find_spec(package) is not None
+
+
+def asks_for_a_device(settings: TrainSettings) -> bool:
+    """Whether the device decides if these settings can work, so that it is worth looking for one."""
+    return (
+        settings.precision == "fp16"
+        or settings.attention == "flash_attention_2"
+        or settings.optimizer == "adamw-8bit"
+        or settings.base_in_4_bit
+        or settings.compile
+    )
 
 
 def _batches(settings: TrainSettings) -> Iterator[Conflict]:
@@ -101,7 +114,7 @@ def _objective(settings: TrainSettings, model: ModelFacts) -> Iterator[Conflict]
         others = ", ".join(OBJECTIVES[model.kind])
         yield "objective", f"“{objective}” is no objective of a {model.kind}. Choose {others}."
     if settings.hardness and (model.kind != "embedder" or objective not in SCALED):
-        yield "hardness", "Only the contrastive objectives of an embedder weigh answers by hardness. Set it to 0."
+        yield "hardness", "Only the objective contrastive of an embedder weighs answers by hardness. Set it to 0."
     if settings.guide_model and (model.kind != "embedder" or objective not in GUIDED):
         yield "guide_model", "Only the objective contrastive-guided of an embedder takes a guide model. Leave it empty."
     if objective == "contrastive-guided" and not settings.guide_model:
@@ -110,6 +123,8 @@ def _objective(settings: TrainSettings, model: ModelFacts) -> Iterator[Conflict]
         yield "teacher_model", "Only the objectives margin and distillation take a teacher model. Leave it empty."
     if objective in ("margin", "distillation") and not settings.teacher_model:
         yield "teacher_model", f"The objective {objective} needs a teacher model to learn from."
+    if settings.mined_negatives and model.kind == "reranker":
+        yield "mined_negatives", "A reranker looks for its own wrong answers: set Negatives per query. Set this to 0."
     yield from _matryoshka(settings, model)
 
 
@@ -124,10 +139,10 @@ def _matryoshka(settings: TrainSettings, model: ModelFacts) -> Iterator[Conflict
     if (sizes or weights) and not settings.matryoshka:
         field = "matryoshka_dimensions" if sizes else "matryoshka_weights"
         yield field, "Matryoshka is off. Tick it, or leave this empty."
-    elif weights and not sizes:
-        yield "matryoshka_weights", "Weights belong to the Matryoshka dimensions. Write those down too."
-    elif weights and len(weights) != len(sizes):
-        yield "matryoshka_weights", f"{len(weights)} weights for {len(sizes)} dimensions. Write one for each."
+    trained = sorted({model.dimension, *used}, reverse=True) if sizes and model.dimension else list(model.sizes)
+    if settings.matryoshka and weights and trained and len(weights) != len(trained):
+        each = ", ".join(str(size) for size in trained)
+        yield "matryoshka_weights", f"{len(weights)} weights for {len(trained)} sizes. Write one for each of {each}."
 
 
 def _learnt(settings: TrainSettings) -> Iterator[Conflict]:

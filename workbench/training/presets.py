@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.errors import WorkbenchError
-from workbench.settings import PRESETS, Kind, TrainSettings, check_settings
+from workbench.models.vectors import halvings
+from workbench.settings import (
+    PRESETS,
+    Kind,
+    ModelFacts,
+    TrainSettings,
+    asks_for_a_device,
+    check_settings,
+    conflicts,
+)
 
 SMALL_MODEL_PARAMETERS = 10_000_000
 # Steps that a run takes at least and at most, by preset: a small collection is passed over more often.
@@ -41,6 +50,29 @@ def preset_settings(
     if small:
         values["weight_decay"] = 0.01
     return check_settings(values | (overrides or {}))
+
+
+def conflicts_here(settings: TrainSettings, kind: str, about: dict[str, Any]) -> list[tuple[str, str]]:
+    """The settings that cannot work on this machine with this model: (field, sentence) pairs, as `conflicts` gives.
+
+    about: what `describe` says of the model. A device is looked for only where a setting asks for one.
+    """
+    from workbench.models.load import best_device
+
+    dimension = about.get("dimension")
+    facts = ModelFacts(
+        kind, tuple(about.get("modalities") or ()), dimension, tuple(halvings(int(dimension))) if dimension else ()
+    )
+    return conflicts(settings, device=best_device() if asks_for_a_device(settings) else "cpu", model=facts)
+
+
+def check_conflicts(settings: TrainSettings, kind: str, about: dict[str, Any]) -> None:
+    """Raise WorkbenchError that names every setting that cannot work, and why."""
+    if found := conflicts_here(settings, kind, about):
+        titles = {name: field.title for name, field in TrainSettings.model_fields.items()}
+        raise WorkbenchError(
+            "Some settings cannot work together:", [f"{titles[name]} ({name}): {words}" for name, words in found]
+        )
 
 
 def _learning_rate(kind: Kind, small: bool) -> float:

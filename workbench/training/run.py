@@ -22,7 +22,7 @@ from workbench.settings import KINDS, TrainSettings, check_settings
 from workbench.training.measurements import with_measured_mini_batch
 from workbench.training.out_of_memory import held_at_once, in_pieces, told_smaller, until_it_fits
 from workbench.training.pairs import too_few_pairs
-from workbench.training.presets import preset_settings
+from workbench.training.presets import check_conflicts, preset_settings
 from workbench.training.verdict import score_second, second_verdict, summarise
 from workbench.workspace import Workspace, disk_full_in_words, new_folder, read_json, write_json
 
@@ -69,6 +69,7 @@ def train_spec(
     if not data.card.counts.get("eval"):
         raise nothing_held_out(collection)
     settings = preset_settings(preset, kind, pairs, int(about["parameters"] or 0), overrides)  # type: ignore[arg-type]
+    check_conflicts(settings, kind, about)
     spec: dict[str, Any] = {
         "kind": kind,
         "model": model,
