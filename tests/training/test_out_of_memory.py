@@ -11,7 +11,9 @@ import torch
 
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder, create_job_folder
-from workbench.training.out_of_memory import in_pieces, is_out_of_memory, piece_of
+from workbench.settings import TrainSettings
+from workbench.training.out_of_memory import is_out_of_memory, piece_of, reads
+from workbench.training.pieces import pieces_a_batch
 from workbench.training.report import curves
 from workbench.training.run import run_training, train_spec
 from workbench.training.trainer import RunCallback
@@ -36,6 +38,12 @@ def whole(demo_workspace: Workspace) -> JobFolder:
 
 def losses(job: JobFolder) -> list[float]:
     return [loss for _, loss in curves(list(job.events()))["loss"]]
+
+
+def last(job: JobFolder, kind: str) -> dict[str, Any]:
+    event = job.last_event(kind)
+    assert event is not None
+    return event
 
 
 def score(job: JobFolder) -> float:
@@ -78,7 +86,7 @@ def test_a_run_that_runs_out_of_memory_goes_on_with_half_the_mini_batch(
     told = [(event["was"], event["value"]) for event in job.events("advice")]
     assert told == [(16, 8), (8, 4)]
     assert all(event["applied"] and "goes on with" in event["words"] for event in job.events("advice"))
-    assert job.last_event("started")["mini_batch_size"] == 4
+    assert last(job, "started")["mini_batch_size"] == 4
     assert losses(job) == pytest.approx(losses(whole), abs=1e-4)
     assert score(job) == pytest.approx(score(whole), abs=0.01)
 
@@ -89,7 +97,7 @@ def test_it_goes_on_from_its_last_checkpoint(
     device_that_holds(8, from_step=3)
     job = started(demo_workspace, "later")
     run_training(demo_workspace, job)
-    again = job.last_event("started")
+    again = last(job, "started")
     assert again["resumed"] and again["step"] == 2 and again["mini_batch_size"] == 8
     assert losses(job) == pytest.approx(losses(whole), abs=1e-4)
 
@@ -128,7 +136,7 @@ def test_a_cross_encoder_learns_the_same_from_batches_read_in_pieces(demo_worksp
         )
         run_training(demo_workspace, job)
         found[size] = job
-    assert [job.last_event("started")["mini_batch_size"] for job in found.values()] == [16, 4]
+    assert [last(job, "started")["mini_batch_size"] for job in found.values()] == [16, 4]
     assert losses(found[5]) == pytest.approx(losses(found[0]), abs=1e-4)
 
 
@@ -136,14 +144,15 @@ def test_pieces_divide_the_batch_evenly() -> None:
     assert [piece_of(30, wanted) for wanted in (64, 30, 16, 7, 1, 0)] == [30, 30, 15, 6, 1, 1]
 
 
-def test_a_loss_that_compares_the_whole_batch_is_not_read_in_pieces(demo_workspace: Workspace) -> None:
-    from workbench.settings import TrainSettings
-
-    settings = TrainSettings(batch_size=16, mini_batch_size=4)
-    pieces = in_pieces({"kind": "reranker", "objective": "bce"}, settings)
-    assert (pieces.batch_size, pieces.gradient_accumulation) == (4, 4)
-    for spec in ({"kind": "embedder"}, {"kind": "reranker", "objective": "similarity"}):
-        assert in_pieces(spec, settings) is settings
+def test_a_loss_that_compares_the_whole_batch_is_not_read_in_pieces() -> None:
+    settings = TrainSettings(batch_size=16, mini_batch_size=5)
+    assert pieces_a_batch("reranker", "bce", settings) == 4
+    assert pieces_a_batch("embedder", "contrastive", settings) == 1
+    assert [reads("embedder", name) for name in ("contrastive", "similarity", "margin")] == [
+        "mini-batches",
+        "whole",
+        "whole",
+    ]
 
 
 def test_a_loss_that_is_no_number_ends_the_run_in_words(
@@ -161,7 +170,7 @@ def test_a_loss_that_is_no_number_ends_the_run_in_words(
     job = started(demo_workspace, "diverged", overrides={"learning_rate": 0.01})
     with pytest.raises(WorkbenchError, match=r"is not a number.*learning rate of 0.001 in place of 0.01"):
         run_training(demo_workspace, job)
-    advice = job.last_event("advice")
+    advice = last(job, "advice")
     assert advice["changes"] == {"learning_rate": 0.001}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
-from workbench.training.out_of_memory import ABOUT, WHOLE_BATCH, chain, is_out_of_memory
+from workbench.training.out_of_memory import ABOUT, chain, is_out_of_memory, reads
 from workbench.workspace import is_disk_full
 
 LOADER_KILLED_WORDS = "killed by signal: Killed"
@@ -65,7 +65,7 @@ def what_next(job: JobFolder) -> str:
 def memory_advice(job: JobFolder) -> tuple[str, dict[str, Any] | None]:
     """What to try after memory ran out: a sentence, and the advice event's fields where a setting can be named."""
     current = _mini_batch_size(job)
-    if current is not None and job.spec.get("objective") in WHOLE_BATCH:
+    if current is not None and reads(job.spec.get("kind", "embedder"), job.spec.get("objective")) == "whole":
         half = max(2, current // 2)
         words = (
             f"Its objective needs a whole batch at once: start it again with a batch of {half} in place of {current}."

@@ -18,7 +18,7 @@ from typing import Any
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
 from workbench.training.out_of_memory import ABOUT as MEMORY
-from workbench.training.out_of_memory import WHOLE_BATCH
+from workbench.training.out_of_memory import reads
 from workbench.workspace import read_json
 
 LOG_BYTES = 8_000
@@ -39,11 +39,14 @@ class Advice:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a job's folder tells of its end. `said`: its reason, its problems and the end of its log, in one text."""
+    """What a job's folder tells of its end. said: its reason, its problems and the end of its log, in one text.
+
+    reads: how its batches can be read, see `out_of_memory.reads`.
+    """
 
     said: str
     settings: dict[str, Any]
-    objective: str
+    reads: str
     out_of_memory: bool
     signal: int | None
     pairs_at_once: int
@@ -90,7 +93,7 @@ def _facts(job: JobFolder) -> Facts:
     return Facts(
         said=said,
         settings=settings,
-        objective=str(spec.get("objective") or ""),
+        reads=reads(str(spec.get("kind")), spec.get("objective")),
         out_of_memory=bool(ended.get("out_of_memory") or (status.state == "failed" and failed.get("out_of_memory"))),
         signal=ended.get("signal"),
         pairs_at_once=min(batch, int(started.get("mini_batch_size") or settings.get("mini_batch_size") or batch)),
@@ -130,7 +133,7 @@ def _ran_out(facts: Facts) -> tuple[str, str, dict[str, Any]]:
             f"{AGAIN} with one loader process",
             {"loader_workers": 1},
         )
-    if facts.objective in WHOLE_BATCH:
+    if facts.reads == "whole":
         half = max(2, facts.settings["batch_size"] // 2)
         return (
             "Memory ran out, and this objective needs its whole batch at once. A smaller batch learns from fewer pairs "

@@ -40,7 +40,6 @@ WITHOUT_WEIGHT = frozenset(
         "lora_dropout",
         "lora_rank_stabilised",
         "evaluations",
-        "evaluation_queries",
         "loader_workers",
         "seed",
         "tracker",
@@ -52,16 +51,17 @@ WITHOUT_WEIGHT = frozenset(
 class Measurement:
     """One dry run.
 
-    peak_bytes: of the device at `mini_batch_size`, with the longest examples. seconds_per_step: of ordinary examples.
-    seconds_per_scored: of one item that is encoded or one query that is reranked. lines: (mini-batch, peak) as
-    measured. device: its name; device_bytes: what it had to give.
+    peak_bytes: of the device at `mini_batch_size`, with the longest examples. seconds_per_batch: of ordinary examples.
+    scoring_seconds, quick_seconds: of one scoring of all held-out queries, and of one during the run. points:
+    (mini-batch, peak bytes) as measured. device: its name; device_bytes: what it had to give.
     """
 
     peak_bytes: int
-    seconds_per_step: float
+    seconds_per_batch: float
     mini_batch_size: int
-    seconds_per_scored: float
-    lines: list[list[int]]
+    scoring_seconds: float
+    quick_seconds: float
+    points: list[list[int]]
     device: str
     device_bytes: int
     measured_at: float

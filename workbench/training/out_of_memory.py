@@ -22,8 +22,23 @@ WORDS = (
     "Cannot allocate memory",
     "ALLOC_FAILED",
 )
-# Losses that compare every pair of the batch with every other and have no variant that reads it in mini-batches.
-WHOLE_BATCH = ("similarity", "angle", "binary", "graded")
+# How an objective's batch can be read with the same result: by the loss itself in mini-batches, or in pieces whose
+# gradients are averaged. Every other one compares the whole batch at once.
+BY_LOSS = {
+    "embedder": ("contrastive", "contrastive-guided"),
+    "reranker": ("contrastive", "lambda", "listwise"),
+    "late-interaction": ("contrastive", "distillation"),
+}
+IN_PIECES = {"reranker": ("bce", "distillation")}
+USUAL = {"embedder": "contrastive", "reranker": "bce", "late-interaction": "contrastive"}
+
+
+def reads(kind: str, objective: str | None) -> str:
+    """How a run of this kind and objective can read its batches: `mini-batches`, `pieces` or `whole`."""
+    objective = objective or USUAL.get(kind, "")
+    if objective in BY_LOSS.get(kind, ()):
+        return "mini-batches"
+    return "pieces" if objective in IN_PIECES.get(kind, ()) else "whole"
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
@@ -47,28 +62,16 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def held_at_once(model: Any, spec: dict[str, Any], settings: TrainSettings) -> int:
+def held_at_once(recipe: Any, kind: str, settings: TrainSettings) -> int:
     """The pairs that a run holds in memory at once: its mini-batch, or the batch where there is no smaller part."""
     from workbench.training.objectives import mini_batch_size
 
-    if spec.get("objective") in WHOLE_BATCH:
+    way = reads(kind, getattr(recipe, "objective", None))
+    if way == "whole":
         return settings.batch_size
-    if spec["kind"] == "reranker":  # it is read whole unless a mini-batch is asked for
+    if way == "pieces":  # it is read whole unless a mini-batch is asked for
         return piece_of(settings.batch_size, settings.mini_batch_size or settings.batch_size)
-    return min(settings.batch_size, mini_batch_size(model, settings))
-
-
-def in_pieces(spec: dict[str, Any], settings: TrainSettings) -> TrainSettings:
-    """The settings by which the trainer reads the batches of a cross-encoder, whose losses have no mini-batches.
-
-    Each batch is taken as several smaller ones whose gradients are averaged, which is the same: its losses are means.
-    Other kinds of model take their settings as they are.
-    """
-    if spec["kind"] != "reranker" or not settings.mini_batch_size or spec.get("objective") in WHOLE_BATCH:
-        return settings
-    piece = piece_of(settings.batch_size, settings.mini_batch_size)
-    times = settings.gradient_accumulation * (settings.batch_size // piece)
-    return settings.model_copy(update={"batch_size": piece, "gradient_accumulation": times})
+    return min(settings.batch_size, mini_batch_size(recipe.model, settings))
 
 
 def piece_of(batch: int, wanted: int) -> int:
@@ -104,7 +107,7 @@ def _smaller_if_needed(
     try:
         train(job, recipe, settings)
     except Exception as error:
-        if is_out_of_memory(error) and (smaller := halve(job, job.spec, settings)):
+        if is_out_of_memory(error) and (smaller := halve(job, recipe, settings)):
             return smaller
         raise
     return None
@@ -116,9 +119,9 @@ def told_smaller(job: JobFolder, settings: TrainSettings) -> TrainSettings:
     return settings.model_copy(update={"mini_batch_size": int(told[-1]["value"])}) if told else settings
 
 
-def halve(job: JobFolder, spec: dict[str, Any], settings: TrainSettings) -> TrainSettings | None:
+def halve(job: JobFolder, recipe: Any, settings: TrainSettings) -> TrainSettings | None:
     """The settings with half the mini-batch, told as advice in the job folder; None where no less can be held."""
-    if spec.get("objective") in WHOLE_BATCH:
+    if reads(job.spec["kind"], getattr(recipe, "objective", None)) == "whole":
         return None
     current = int((job.last_event("started") or {}).get("mini_batch_size") or settings.batch_size)
     if current <= 1:

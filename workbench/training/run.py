@@ -20,7 +20,7 @@ from workbench.evaluation.held_out import nothing_held_out
 from workbench.job_folder import JobFolder
 from workbench.settings import KINDS, TrainSettings, check_settings
 from workbench.training.measurements import with_measured_mini_batch
-from workbench.training.out_of_memory import held_at_once, in_pieces, told_smaller, until_it_fits
+from workbench.training.out_of_memory import held_at_once, told_smaller, until_it_fits
 from workbench.training.pairs import too_few_pairs
 from workbench.training.presets import check_conflicts, preset_settings
 from workbench.training.verdict import score_second, second_verdict, summarise
@@ -176,17 +176,9 @@ def score_untouched(job: JobFolder, recipe: Any) -> dict[str, Any]:
 def train(job: JobFolder, recipe: Any, settings: Any) -> None:
     """Train from the last whole checkpoint, or from the start, and leave the best checkpoint's weights in the model."""
     from workbench.training.evaluator import RunEvaluator
-    from workbench.training.finite import finite_trainer
-    from workbench.training.freezing import learning_rates
-    from workbench.training.preparing import prepare, prompts_of_columns
+    from workbench.training.preparing import prepare
     from workbench.training.record import record
-    from workbench.training.trainer import (
-        best_checkpoint,
-        last_checkpoint,
-        run_callbacks,
-        trainer_class,
-        training_arguments,
-    )
+    from workbench.training.trainer import best_checkpoint, last_checkpoint, run_callbacks
 
     checkpoints = job.path / "checkpoints"
     checkpoints.mkdir(exist_ok=True)
@@ -194,35 +186,24 @@ def train(job: JobFolder, recipe: Any, settings: Any) -> None:
     prepare(recipe.model, settings)
     datasets = recipe.datasets()
     total_steps = count_steps(recipe, datasets, settings)
-    base, arguments_class = recipe.classes()
-    arguments = training_arguments(
-        arguments_class,
-        checkpoints,
-        in_pieces(job.spec, settings),
-        total_steps=total_steps,
-        learning_rate_mapping=learning_rates(recipe.model, settings.part_learning_rates),
-        prompts=prompts_of_columns(recipe.model, datasets) or None,
-        **recipe.extra_arguments(),
-    )
     job.emit(
         "started",
         step=resume_step(resume_from),
         steps=total_steps,
         resumed=resume_from is not None,
-        mini_batch_size=held_at_once(recipe.model, job.spec, settings),
+        mini_batch_size=held_at_once(recipe, job.spec["kind"], settings),
     )
-    trainer = finite_trainer(trainer_class(base, recipe.sampler()), job, settings)(
-        model=recipe.model,
-        args=arguments,
-        train_dataset=datasets,
-        loss=recipe.loss(),
+    trainer = make_trainer(
+        job,
+        job.spec,
+        recipe,
+        settings,
+        datasets,
+        total_steps,
         evaluator=RunEvaluator(job, recipe, total_steps),
         callbacks=run_callbacks(job, settings, total_steps),
     )
     record(job, recipe, datasets, trainer)
-    from transformers import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)
     if resume_from and resume_step(resume_from) >= total_steps:
         # Every step was done before the run was interrupted; the library would do one more.
         trainer._load_from_checkpoint(str(best_checkpoint(resume_from)))
@@ -231,6 +212,42 @@ def train(job: JobFolder, recipe: Any, settings: Any) -> None:
         trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     if job.stop_requested() and trainer.state.global_step < total_steps:
         raise Stopped
+
+
+def make_trainer(
+    job: JobFolder,
+    spec: dict[str, Any],
+    recipe: Any,
+    settings: TrainSettings,
+    datasets: Any,
+    total_steps: int,
+    **watching: Any,
+) -> Any:
+    """The library's trainer of a recipe whose model has been prepared; `watching`: its evaluator and its callbacks."""
+    from transformers import PrinterCallback
+
+    from workbench.training.finite import finite_trainer
+    from workbench.training.freezing import learning_rates
+    from workbench.training.pieces import in_pieces, pieces_a_batch
+    from workbench.training.preparing import prompts_of_columns
+    from workbench.training.trainer import trainer_class, training_arguments
+
+    base, arguments_class = recipe.classes()
+    pieces = pieces_a_batch(spec["kind"], getattr(recipe, "objective", None), settings)
+    arguments = training_arguments(
+        arguments_class,
+        job.path / "checkpoints",
+        settings.model_copy(update={"gradient_accumulation": settings.gradient_accumulation * pieces}),
+        total_steps=total_steps,
+        learning_rate_mapping=learning_rates(recipe.model, settings.part_learning_rates),
+        prompts=prompts_of_columns(recipe.model, datasets) or None,
+        **recipe.extra_arguments(),
+    )
+    trainer = finite_trainer(trainer_class(base, in_pieces(recipe.sampler(), pieces)), job, settings)(
+        model=recipe.model, args=arguments, train_dataset=datasets, loss=recipe.loss(), **watching
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def count_steps(recipe: Any, datasets: Any, settings: Any) -> int:
