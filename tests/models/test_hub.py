@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.models.fake_hub import COMMIT, fake_hub, files_of
+from tests.models.fake_hub import COMMIT, CONVERSION, fake_hub, files_of
 from workbench.models.source import fingerprint_folder
 from workbench.models.starter import starter_folder
 
@@ -55,6 +55,26 @@ def test_a_model_with_pickled_weights_alone_is_refused(tmp_path: Path) -> None:
         _,
     ):
         assert "has no safetensors weights" in find_there(address, tmp_path, "someone/old")["error"]
+
+
+def test_the_hub_s_own_conversion_of_pickled_weights_is_taken_and_kept(tmp_path: Path) -> None:
+    model = files_of(starter_folder())
+    settings = {name: data for name, data in model.items() if not name.endswith(".safetensors")}
+    pickled = {"pytorch_model.bin": b"pickled"}
+    with fake_hub("someone/model", settings | pickled, converted=model | pickled) as (address, asked):
+        found = find_there(address, tmp_path, "someone/model")
+        again = find_there(address, tmp_path, "someone/model")
+    assert found == again == {"kind": "embedder", "revision": CONVERSION, "print": fingerprint_folder(starter_folder())}
+    assert sum("discussions" in path for path in asked) == 1
+    assert not any(path.endswith(".bin") for path in asked)
+
+
+def test_a_conversion_of_other_weights_is_not_taken(tmp_path: Path) -> None:
+    files = {"config.json": b'{"model_type": "bert"}', "pytorch_model.bin": b"pickled anew"}
+    stale = {**files, "pytorch_model.bin": b"pickled", "model.safetensors": b"of the old ones"}
+    with fake_hub("someone/model", files, converted=stale) as (address, asked):
+        assert "has no safetensors weights" in find_there(address, tmp_path, "someone/model")["error"]
+    assert not any(path.endswith("model.safetensors") for path in asked)
 
 
 def test_a_gated_model_says_where_to_agree_and_what_to_type(tmp_path: Path) -> None:

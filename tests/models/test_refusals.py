@@ -119,3 +119,10 @@ def test_a_checkpoint_with_holes_is_refused_even_where_the_libraries_are_quiet(
             load_embedder(workspace, str(folder))
     finally:
         logging.set_verbosity(before)
+
+
+def test_a_part_without_weights_of_its_own_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    folder = text_embedder(tmp_path / "model", "Bert", pooling="mean", dense=True)
+    (folder / "2_Dense" / "model.safetensors").unlink()
+    with pytest.raises(WorkbenchError, match="cannot be loaded"):
+        load_embedder(workspace, str(folder))

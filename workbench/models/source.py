@@ -13,6 +13,7 @@ from pathlib import Path
 
 from workbench.errors import WorkbenchError
 from workbench.models.added import PREFIX, added_folder, added_model
+from workbench.models.hub import fetch, fetch_weights
 from workbench.models.refusals import modules_of, read_settings, refuse_unfit
 from workbench.models.starter import starter_folder
 from workbench.workspace import Workspace, check_name, read_json
@@ -20,8 +21,6 @@ from workbench.workspace import Workspace, check_name, read_json
 STARTERS = ("starter", "starter-reranker")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 SETTINGS_PATTERNS = ["README.md", "*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken", "*.metadata"]
-# A raw OpenCLIP copy of the weights often lies beside the converted one.
-NEVER_FETCHED = ["open_clip_*.safetensors"]
 KINDS_BY_CLASS = {
     "SentenceTransformer": "embedder",
     "CrossEncoder": "reranker",
@@ -68,7 +67,8 @@ def find(workspace: Workspace, reference: str, *, trust_remote_code: bool = Fals
     if HUB_ID.fullmatch(reference):
         settings, _ = fetch(reference, SETTINGS_PATTERNS)
         refuse_unfit(reference, settings, trusted=trusted)
-        folder, revision = fetch(reference, [*SETTINGS_PATTERNS, "*.safetensors", *(["*.py"] if trusted else [])])
+        patterns = [*SETTINGS_PATTERNS, "*.safetensors", *(["*.py"] if trusted else [])]
+        folder, revision = fetch_weights(reference, patterns)
         return replace(_from_folder(reference, folder, trusted), revision=revision)
     raise _no_such_model(reference)
 
@@ -129,37 +129,6 @@ def run_model_folder(workspace: Workspace, name: str) -> Path:
             f"The run “{name}” has no model yet: it is {state}. Wait until it has finished, or resume it."
         )
     return folder
-
-
-def fetch(reference: str, patterns: list[str]) -> tuple[Path, str]:
-    """Fetch a model's files of these `patterns` from the Hub; (folder, commit). Errors come in words."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    try:
-        folder = Path(snapshot_download(reference, allow_patterns=patterns, ignore_patterns=NEVER_FETCHED))
-    except GatedRepoError as error:
-        raise WorkbenchError(
-            f"“{reference}” asks its users to agree to terms first. Open https://huggingface.co/{reference}, agree, "
-            "then type: hf auth login"
-        ) from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise WorkbenchError(
-            f"The Hub has no model “{reference}”, or it is private. Check the spelling; for a private one type: "
-            "hf auth login"
-        ) from error
-    except (LocalEntryNotFoundError, OSError, HfHubHTTPError) as error:
-        raise WorkbenchError(
-            f"“{reference}” is not on this computer and the Hub cannot be reached. Where there is a network, type: "
-            f"hf download {reference}   – or use starter, which needs no network."
-        ) from error
-    return folder, folder.name
 
 
 def _from_folder(reference: str, folder: Path, trusted: bool = True) -> ModelSource:
