@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from workbench.collection.store import Item
-from workbench.errors import Stopped
+from workbench.errors import Stopped, WorkbenchError
 from workbench.job_folder import create_job_folder
 from workbench.models import load_embedder
 from workbench.models.starter import starter_folder
@@ -55,6 +55,69 @@ def test_merged_adapters_leave_a_plain_model_that_says_the_same(adapted: Any, tm
     assert not list((tmp_path / "model").rglob("adapter*"))
     plain = SentenceTransformer(str(tmp_path / "model"), device="cpu")
     np.testing.assert_allclose(plain.encode([{"text": "a red circle"}]), vectors, atol=1e-5)
+
+
+def shaken(workspace: Workspace, **options: Any) -> Any:
+    """The starter with adapters of some sort, as if they had learnt something."""
+    import torch
+
+    embedder = load_embedder(workspace, "starter", device="cpu")
+    add_adapters(embedder.model, TrainSettings(lora_rank=4, **options))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, value in embedder.model.named_parameters():
+            if "lora_B" in name:
+                value.normal_(std=0.1)
+            elif "lora_magnitude" in name:
+                value.mul_(1.5)
+    embedder.model.eval()
+    return embedder
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lora_dora": True},
+        {"lora_rank_stabilised": True, "lora_alpha": 3},
+        {"lora_targets": ["q_proj", "v_proj"], "lora_dropout": 0.5},
+        {"base_in_4_bit": True},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_adapters_of_every_sort_leave_a_plain_model(
+    options: dict[str, Any], workspace: Workspace, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    if "base_in_4_bit" in options:
+        pytest.importorskip("bitsandbytes")
+    embedder = shaken(workspace, **options)
+    vectors = embedder.encode_queries([Item(text="a red circle")])
+    usual = load_embedder(workspace, "starter", device="cpu").encode_queries([Item(text="a red circle")])
+    assert np.abs(vectors - usual).max() > 1e-3
+    merge_adapters(embedder.model)
+    embedder.model.save_pretrained(str(tmp_path / "model"), create_model_card=False)
+    plain = SentenceTransformer(str(tmp_path / "model"), device="cpu")
+    # Over a base in 4 bits, what the adapters add is computed in half precision.
+    rounded = 0.02 if "base_in_4_bit" in options else 1e-5
+    np.testing.assert_allclose(plain.encode([{"text": "a red circle"}]), vectors, atol=rounded)
+
+
+def test_the_scale_of_adapters_follows_the_settings(workspace: Workspace) -> None:
+    from peft.tuners.lora import LoraLayer
+
+    for options, scale in (({}, 2.0), ({"lora_alpha": 4}, 1.0), ({"lora_alpha": 4, "lora_rank_stabilised": True}, 2.0)):
+        model = shaken(workspace, **options).model
+        layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
+        assert {layer.scaling["default"] for layer in layers} == {scale}
+
+
+def test_adapters_go_where_they_are_asked_to(workspace: Workspace) -> None:
+    model = shaken(workspace, lora_targets=["q_proj"]).model
+    worn = {name.split(".lora_")[0].rsplit(".", 1)[-1] for name, _ in model.named_parameters() if "lora_" in name}
+    assert worn == {"q_proj"}
+    with pytest.raises(WorkbenchError, match=r"no linear layer “legs”\. It has: .*q_proj"):
+        shaken(workspace, lora_targets=["legs"])
 
 
 @pytest.mark.parametrize("kind", ["embedder", "reranker", "late-interaction"])
