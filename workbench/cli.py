@@ -16,6 +16,7 @@ import typer
 from workbench import jobs
 from workbench.cli_collections import collections, import_source
 from workbench.cli_data import add_commands
+from workbench.cli_fit import fit
 from workbench.cli_models import models
 from workbench.cli_runs import finish, runs
 from workbench.cli_runs_kept import add_commands as add_more_of_runs
@@ -77,6 +78,7 @@ def demo(workspace: WorkspaceOption = None, as_json: JsonOption = False, debug: 
 
 
 app.command("import")(import_source)
+app.command()(fit)
 add_commands(app)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -164,13 +165,20 @@ def finish(workspace: Workspace, job: JobFolder, wait: bool, as_json: bool, debu
 
 
 def summary_of(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
-    """The object of `runs show`; for a job that is no run, the same keys with what it has."""
+    """The object of `runs show`; for a job that is no run, the same keys with what it has.
+
+    "advice": {"about", "words", "press", "changes"} is there where something went wrong and can be mended.
+    """
+    from workbench.training.advice import advice_for
+
     status = jobs.watch(job)
+    advice = advice_for(job)
+    told: dict[str, Any] = {"advice": asdict(advice)} if advice else {}
     if job.work == "train":
         from workbench.training.report import run_summary
 
-        return run_summary(workspace, job.name, status)
-    return {
+        return run_summary(workspace, job.name, status) | told
+    return told | {
         "run": job.name,
         "state": status.state,
         "step": status.step,

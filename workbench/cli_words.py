@@ -49,6 +49,11 @@ def run_words(summary: dict[str, Any]) -> str:
         lines[0] += f", {duration(summary['seconds'])}"
     if summary.get("reason"):
         lines.append(summary["reason"])
+    if advice := summary.get("advice"):
+        lines.append(advice["words"])
+        changes = " ".join(f"--set {name}={value}" for name, value in advice["changes"].items())
+        if changes:
+            lines.append(f"To do so: python -m workbench runs clone {summary['run']} {changes}")
     baseline, metrics = summary.get("baseline") or {}, summary.get("metrics") or {}
     if names := [name for name in METRIC_COLUMNS if name in metrics or name in baseline]:
         lines.append(

@@ -14,6 +14,7 @@ Work = Callable[[Workspace, JobFolder], dict[str, Any]]
 
 WORKS = {
     "train": "workbench.training.run:run_training",
+    "fit": "workbench.training.fit:run_fit",
     "evaluate": "workbench.evaluation.evaluate:run_evaluation",
     "index": "workbench.index.build:run_index",
     "import": "workbench.collection.import_job:run_import",

@@ -66,7 +66,7 @@ def held_at_once(recipe: Any, kind: str, settings: TrainSettings) -> int:
     """The pairs that a run holds in memory at once: its mini-batch, or the batch where there is no smaller part."""
     from workbench.training.objectives import mini_batch_size
 
-    way = reads(kind, getattr(recipe, "objective", None))
+    way = reads(kind, recipe.objective)
     if way == "whole":
         return settings.batch_size
     if way == "pieces":  # it is read whole unless a mini-batch is asked for
@@ -121,7 +121,7 @@ def told_smaller(job: JobFolder, settings: TrainSettings) -> TrainSettings:
 
 def halve(job: JobFolder, recipe: Any, settings: TrainSettings) -> TrainSettings | None:
     """The settings with half the mini-batch, told as advice in the job folder; None where no less can be held."""
-    if reads(job.spec["kind"], getattr(recipe, "objective", None)) == "whole":
+    if reads(job.spec["kind"], recipe.objective) == "whole":
         return None
     current = int((job.last_event("started") or {}).get("mini_batch_size") or settings.batch_size)
     if current <= 1:

@@ -14,7 +14,7 @@ from workbench.settings import TrainSettings
 from workbench.training.out_of_memory import piece_of, reads
 
 
-def pieces_a_batch(kind: str, objective: str | None, settings: TrainSettings) -> int:
+def pieces_a_batch(kind: str, objective: str, settings: TrainSettings) -> int:
     """Into how many pieces each batch is cut; 1 where it is read whole, or where its loss cuts it itself."""
     if reads(kind, objective) != "pieces" or not settings.mini_batch_size:
         return 1
