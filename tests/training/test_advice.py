@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from workbench.errors import WorkbenchError
@@ -143,3 +144,22 @@ def test_a_damaged_folder_is_no_further_trouble(tmp_path: Path) -> None:
 
 def test_every_entry_of_the_table_is_named() -> None:
     assert all(known.about for known in TABLE)
+
+
+def test_a_file_that_cannot_be_decoded_in_a_run_is_named_by_its_row(workspace: Workspace) -> None:
+    from workbench.collection.store import Item, open_collection
+    from workbench.collection.writing import CollectionWriter
+    from workbench.models.items import InputForm
+    from workbench.training.pairs import pair_dataset
+    from workbench.workspace import new_folder
+
+    with new_folder(workspace.collection("bad")) as folder, CollectionWriter(folder) as writer:
+        for number in range(4):
+            query = writer.add("queries", Item(text=f"query {number}"))
+            writer.judge(query, writer.add("corpus", Item(image=b"no picture", id=f"d{number}", file=f"{number}.png")))
+        writer.finish("bad", labels={"query": "question", "document": "answer"}, source={})
+    rows = pair_dataset(open_collection(workspace, "bad"), {"document": ("corpus", np.arange(4))}, InputForm())
+    with pytest.raises(WorkbenchError, match=r"Row 3 of the documents \(“2.png”\) cannot be read: the") as found:
+        rows[2]
+    advice = advice_for(ended_by(workspace, found.value))
+    assert advice is not None and (advice.about, advice.press) == ("bad file", "Look at it in Check")

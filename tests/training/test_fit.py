@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from workbench.training.measurements import (
     with_measured_mini_batch,
 )
 from workbench.training.run import count_steps, run_training, train_spec
-from workbench.workspace import Workspace, new_folder
+from workbench.workspace import Workspace, new_folder, read_json, write_json
 
 SMALL = {"batch_size": 8, "evaluation_queries": 10, "max_steps": 4, "evaluations": 1}
 
@@ -280,3 +281,39 @@ def test_a_dry_run_can_be_stopped(demo_workspace: Workspace) -> None:
     assert jobs.wait(job, timeout=60).state == "stopped"
     assert not (job.path / "dry-run").exists() and not processes.tagged(job.path)
     assert known(demo_workspace, spec_of(demo_workspace, overrides={"batch_size": 14})) is None
+
+
+def test_a_dry_run_that_the_system_ends_is_tried_again_with_less(
+    demo_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The process says what it is about to try, so that its death tells that this was too much."""
+    job = create_job_folder(demo_workspace.job("fit-killed"), "fit", {}, {})
+    asked: list[dict[str, Any]] = []
+
+    def dry(job: JobFolder, folder: Path) -> int:
+        asked.append(read_json(folder / "ask.json"))
+        (folder / "log.txt").write_text("")
+        if len(asked) < 3:
+            write_json(folder / "told.json", {"trying": 64 // 2 ** len(asked), "points": [[2, 5], [64, 9]]})
+            return -9
+        write_json(folder / "told.json", asdict(measurement()))
+        return 0
+
+    monkeypatch.setattr(fit, "_dry_run", dry)
+    assert fit._measure(demo_workspace, job, spec_of(demo_workspace), tmp_path) == measurement()
+    assert [ask["at_most"] for ask in asked] == [None, 16, 8]
+    assert asked[2]["points"] == [[2, 5]]
+
+
+def test_a_dry_run_that_fails_for_another_reason_says_it(
+    demo_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    job = create_job_folder(demo_workspace.job("fit-broken"), "fit", {}, {})
+
+    def dry(job: JobFolder, folder: Path) -> int:
+        (folder / "log.txt").write_text("Traceback\nValueError: it is broken\n")
+        return 1
+
+    monkeypatch.setattr(fit, "_dry_run", dry)
+    with pytest.raises(WorkbenchError, match="ValueError: it is broken"):
+        fit._measure(demo_workspace, job, spec_of(demo_workspace), tmp_path)

@@ -71,8 +71,7 @@ def by_modality(
 ) -> list[Pairs]:
     """Rows of the two sides (and their labels) as one `Pairs` for each pair of modalities that has two, largest first.
 
-    A batch holds one modality on each side. The library draws batches of each in proportion to its rows, so that every
-    pair is seen equally often; in turn instead, the largest would be cut to the length of the smallest.
+    A batch holds one modality on each side.
     """
     asked, answered = collection.query_modalities[queries], collection.document_modalities[documents]
     kinds = np.array([f"{q}->{d}" for q, d in zip(asked, answered, strict=True)], dtype=object)
@@ -203,13 +202,26 @@ class Decoder:
             if self._collection is None:
                 self._collection = Collection(self.path)
             item = self._collection.item(side, row)
-            value = training_input(item, self.form)
+            try:
+                value = training_input(item, self.form)
+            except WorkbenchError as error:
+                raise unreadable(item, side, row, error) from error
             size = decoded_bytes(value)
             if self._kept_bytes + size > CACHE_BYTES:
                 return value
             self._kept[key] = value
             self._kept_bytes += size
         return self._kept[key]
+
+
+def unreadable(item: Item, side: str, row: int, error: WorkbenchError) -> WorkbenchError:
+    """The error that says which item it was that could not be decoded."""
+    table = "queries" if side == "queries" else "documents"
+    named = f" (“{item.file}”)" if item.file else ""
+    return WorkbenchError(
+        f"Row {row + 1:,} of the {table}{named} cannot be read: {error.message} Look at it under Check on the Data "
+        "tab, which leaves it out, then start the run again."
+    )
 
 
 def training_input(item: Item, form: InputForm) -> Any:
