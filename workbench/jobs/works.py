@@ -23,6 +23,7 @@ WORKS = {
     "check": "workbench.doctor.check:run_check",
     "mine": "workbench.enrich.mining:run_mining",
     "generate": "workbench.enrich.generating:run_generation",
+    "add-model": "workbench.models.examine:run_add",
 }
 # These never compute on a device, so they start at once beside a running job.
 WORKS_WITHOUT_DEVICE = frozenset({"import", "export", "push"})

@@ -11,7 +11,8 @@ from typing import Any
 
 from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
-from workbench.models.added import AddedModel, add_model, folder_reference
+from workbench.job_folder import JobFolder
+from workbench.models.added import PREFIX, AddedModel, add_model, folder_reference
 from workbench.models.catalogue import entry
 from workbench.models.embedder import WORDS, Embedder
 from workbench.models.families import SIDES, family_of
@@ -19,7 +20,7 @@ from workbench.models.listing import memory_bytes
 from workbench.models.load import load_embedder, load_reranker
 from workbench.models.refusals import missing_packages, wants_own_code
 from workbench.models.reranker import Reranker
-from workbench.models.source import find, kind_of, settings_folder
+from workbench.models.source import STARTERS, find, kind_of, settings_folder
 from workbench.workspace import Workspace
 
 
@@ -49,7 +50,7 @@ def add(
     workspace: Workspace, reference: str, *, trust_remote_code: bool = False, prompts: dict[str, str] | None = None
 ) -> dict[str, Any]:
     """Examine a model and add it to the workspace's own. Returns what was found; raises WorkbenchError if unusable."""
-    if reference.startswith("run:") or reference in ("starter", "starter-reranker"):
+    if reference.startswith(("run:", PREFIX)) or reference in STARTERS:
         raise WorkbenchError(f"“{reference}” can be chosen everywhere already.")
     found = examine(workspace, reference, trust_remote_code=trust_remote_code)
     if found["problem"]:
@@ -71,6 +72,12 @@ def add(
     )
     add_model(workspace, model)
     return found | {"reference": model.reference, "prompts": found["prompts"] | (prompts or {})}
+
+
+def run_add(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
+    """The work of an `add-model` job: spec {"reference"}. Returns what `add` found."""
+    job.progress(0, 1, "Fetching the model and trying it")
+    return add(workspace, job.spec["reference"])
 
 
 def measured(model: Embedder | Reranker) -> dict[str, Any]:
