@@ -18,6 +18,7 @@ from workbench.settings import KINDS, PRESET_WORDS, PRESETS, TrainSettings
 from workbench.training.run import train_spec
 from workbench.ui import train_views, words
 from workbench.ui.choices import base_choices, collection_in_hand, with_limits
+from workbench.ui.models import AddModel
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 from workbench.workspace import check_name
@@ -71,6 +72,7 @@ class TrainTab:
                 self.doubts = view("train-doubts")
                 self.start = gr.Button("Start training", variant="primary", elem_id="train-start")
         self.timer = gr.Timer(3600.0, active=False)
+        self.adding = AddModel(page, self.model, [self.kind, self.collection], self._offered)
         self._wire(tab)
 
     def _wire(self, tab: gr.Tab) -> None:
@@ -134,6 +136,9 @@ class TrainTab:
         """What a run may start from, those last that cannot read the collection."""
         needed = [*card.modalities["query"], *card.modalities["document"]]
         return with_limits(self.page.workspace, base_choices(self.page.workspace, kind), needed)
+
+    def _offered(self, kind: str, collection: str) -> list[tuple[str, str]]:
+        return self._models(kind, open_collection(self.page.workspace, collection).card)
 
     def propose(self, place: Place, collection: str, model: str, kind: str, preset: str) -> Widgets:
         """The settings that a preset gives, in words and in the form."""
