@@ -168,6 +168,7 @@ def test_a_setting_that_cannot_be_is_told_before_anything_starts(filled: App, pa
     open_tab(page, filled, "train", collection="photos")
     page.wait_for_selector("#train-start")
     page.click("#train-advanced button.label-wrap")
+    page.click("#settings-objective button.label-wrap")
     page.fill("#setting-matryoshka_dimensions textarea, #setting-matryoshka_dimensions input", "sixty")
     page.click("#train-start")
     page.wait_for_selector("#message .notice.bad")

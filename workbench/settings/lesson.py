@@ -128,7 +128,6 @@ class LearntSettings(BaseModel):
         0,
         "LoRA rank",
         "Trains small adapters of this rank instead of all weights. 0 trains all weights.",
-        unit="rank",
         ge=0,
         le=1024,
     )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import typing
 from typing import Any
 
 import gradio as gr
-from pydantic.fields import FieldInfo
 
 from workbench import jobs
 from workbench.collection.store import Card, list_collections, open_collection
@@ -14,20 +12,20 @@ from workbench.doctor.mended import read_standing
 from workbench.errors import WorkbenchError
 from workbench.models.catalogue import describe
 from workbench.models.source import typed_reference
-from workbench.settings import KINDS, PRESET_WORDS, PRESETS, TrainSettings
+from workbench.settings import KINDS, PRESET_WORDS, PRESETS
 from workbench.training.run import train_spec
 from workbench.ui import train_views, words
 from workbench.ui.choices import base_choices, collection_in_hand, with_limits
 from workbench.ui.models import AddModel
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
+from workbench.ui.settings_form import SettingsForm, read_values, show_value
 from workbench.workspace import check_name
 
 TRUST_WORDS = (
     "Some models bring program code of their own, which then runs on this machine with your rights. Tick this only for "
     "an author you trust."
 )
-FIELDS: dict[str, FieldInfo] = dict(TrainSettings.model_fields)
 
 
 def build(page: Page, tab: gr.Tab) -> None:
@@ -61,15 +59,14 @@ class TrainTab:
                     label="How long to learn", elem_id="train-preset", elem_classes=["presets"],
                 )  # fmt: skip
                 self.lesson = view("train-lesson")
-                with gr.Accordion(
-                    f"Advanced: {len(FIELDS)} settings", open=False, elem_id="train-advanced", elem_classes=["card"]
-                ):
-                    self.settings = {name: make_field(name, info) for name, info in FIELDS.items()}
+                self.form = SettingsForm(page)
+                self.settings = self.form.widgets
             with gr.Column(elem_id="train-start-card", elem_classes=["card"], min_width=0):
                 self.summary = view("train-summary")
                 self.collection = gr.Dropdown(label="Collection", elem_id="train-collection")
                 self.name = gr.Textbox(label="Name of the run", max_length=64, elem_id="train-name")
                 self.doubts = view("train-doubts")
+                self.form.place_summary()
                 self.start = gr.Button("Start training", variant="primary", elem_id="train-start")
         self.timer = gr.Timer(3600.0, active=False)
         self.adding = AddModel(page, self.model, [self.kind, self.collection], self._offered)
@@ -78,13 +75,14 @@ class TrainTab:
     def _wire(self, tab: gr.Tab) -> None:
         page, settings = self.page, list(self.settings.values())
         chosen = [self.collection, self.model, self.kind, self.preset]
-        proposed = [self.about, self.trust, self.lesson, self.summary, self.name, *settings]
+        proposed = [self.about, self.trust, self.lesson, self.summary, self.name, *settings, *self.form.outputs]
         page.refresh(tab, "train", self.refresh, [self.kind, self.preset],
                      [self.top, self.main, self.doubts, self.collection, self.model, *proposed],
                      timer=self.timer)  # fmt: skip
         page.on([self.kind.input], self.choose_kind, chosen, [self.model, *proposed])
         page.on([self.model.input, self.preset.input], self.propose, chosen, proposed)
         page.on([self.collection.input], self.choose_collection, chosen, [self.top, self.doubts, self.model, *proposed])
+        self.form.wire([self.model, self.kind])
         page.on([self.doubts.click], self.look_at_doubts)
         page.on([self.start.click], self.start_training, [*chosen, self.name, self.trust, *settings])
 
@@ -164,6 +162,7 @@ class TrainTab:
                 workspace, f"{collection}-{preset}" if kind == "embedder" else f"{collection}-{kind}"
             ),
             **{widget: show_value(spec["settings"][name]) for name, widget in self.settings.items()},
+            **self.form.tell([]),
         }
 
     def start_training(
@@ -189,37 +188,3 @@ class TrainTab:
         changed = {key: value for key, value in given.items() if value is not None and value != show_value(usual[key])}
         jobs.start(workspace, "train", name, train_spec(workspace, **chosen, overrides=read_values(changed)))
         return {self.page.place: place.at(tab="runs", run=name, collection=collection)}
-
-
-def make_field(name: str, info: FieldInfo) -> Any:
-    """The widget of one declared setting: its title and unit, its default, what more of it does."""
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    unit = str(extra.get("unit", ""))
-    label = f"{info.title} ({unit})" if unit and unit != str(info.title).lower() else str(info.title)
-    words_of: dict[str, Any] = {"label": label, "info": info.description, "elem_id": f"setting-{name}"}
-    kind = info.annotation
-    if kind is bool:
-        return gr.Checkbox(value=bool(info.default), **words_of)
-    if kind in (int, float):
-        return gr.Number(value=info.default, precision=0 if kind is int else None, **words_of)
-    if typing.get_origin(kind) is typing.Literal:
-        return gr.Dropdown(choices=list(typing.get_args(kind)), value=info.default, **words_of)
-    return gr.Textbox(value=show_value(info.default), **words_of)
-
-
-def show_value(value: Any) -> Any:
-    """A setting as its widget shows it: a list as words with commas."""
-    return ", ".join(str(part) for part in value) if isinstance(value, list) else value
-
-
-def read_values(changed: dict[str, Any]) -> dict[str, Any]:
-    """Changed settings as `check_settings` takes them; lists are split at commas."""
-    return {
-        name: [part.strip() for part in value.split(",") if part.strip()] if is_list(name) else value
-        for name, value in changed.items()
-    }
-
-
-def is_list(name: str) -> bool:
-    """Whether a setting holds several values."""
-    return typing.get_origin(FIELDS[name].annotation) is list
