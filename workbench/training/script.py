@@ -28,9 +28,10 @@ REPEATED = {
 WIDTH = 110
 
 
-def script_of(job: JobFolder) -> str:
+def script_of(job: JobFolder, *, public: bool = False) -> str:
     """The run as a Python script of under 120 lines.
 
+    public: where others than the owner of this computer may read it, a model's folder is named without its path.
     Raises WorkbenchError for a job that is no run, one that has not begun to learn, and one whose version of the
     collection is no longer kept.
     """
@@ -44,11 +45,15 @@ def script_of(job: JobFolder) -> str:
         )
     spec, workspace = job.spec, Workspace(job.path.parent.parent)
     collection = open_collection(workspace, str(spec["collection"]), str(spec["collection_fingerprint"]))
-    missing = [*recipe["missing"], *_settings_left_out(spec)]
+    head = _head(job, spec, [*recipe["missing"], *_settings_left_out(spec)])
+    if public:
+        named = [recipe["start"]["folder"], spec["model"], *(spec.get("settings") or {}).values()]
+        for folder in [one for one in named if isinstance(one, str) and Path(one).is_absolute()]:
+            head = head.replace(folder, Path(folder).name)
     parts = [
-        _head(job, spec, missing),
+        head,
         _imports(recipe),
-        _places(job, recipe, spec, workspace, collection.path),
+        _places(job, recipe, spec, workspace, collection.path, public),
         _decoder(recipe),
         _tables(recipe),
         _training(recipe, spec),
@@ -110,10 +115,12 @@ def _imports(recipe: dict[str, Any]) -> str:
 
 
 def _places(
-    job: JobFolder, recipe: dict[str, Any], spec: dict[str, Any], workspace: Workspace, collection: Path
+    job: JobFolder, recipe: dict[str, Any], spec: dict[str, Any], workspace: Workspace, collection: Path, public: bool
 ) -> str:
     start = recipe["start"]
     where = repr(start["folder"])
+    if public:
+        where = f"{Path(start['folder']).name!r}  # the model's folder: write where it lies on your computer"
     if start["reference"].startswith("run:"):
         where = f"str(WORKSPACE / {str(Path(start['folder']).relative_to(workspace.root))!r})"
     elif start["revision"]:

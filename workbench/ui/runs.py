@@ -15,6 +15,7 @@ from workbench.ui import plots, runs_views
 from workbench.ui.choices import run_kind
 from workbench.ui.page import Page, Widgets, clock, view
 from workbench.ui.place import Place
+from workbench.ui.runs_care import RunCare, shown_run
 
 TICK_SECONDS = 2.0
 
@@ -34,17 +35,25 @@ class RunsTab:
             self.loss = plots.make_plot("runs-loss")
             self.ndcg = plots.make_plot("runs-ndcg")
         self.below = view("runs-below")
+        self.care = RunCare(page)
         self.timer = gr.Timer(TICK_SECONDS, active=False)
         self.seen = gr.Textbox(visible="hidden", label="Seen")
         shown = [self.top, self.curves, self.loss, self.ndcg, self.below, self.timer, self.seen]
-        page.refresh(tab, "runs", self.refresh, [], shown, timer=self.timer)
+        page.refresh(tab, "runs", self.open_tab, [], [*shown, *self.care.widgets], timer=self.timer)
         page.watch("runs", self.timer, self.watch_run, [self.seen], shown)
-        page.on([self.top.click, self.below.click], self.use_view, [], shown)
+        page.on([self.top.click, self.below.click], self.use_view, [], [*shown, *self.care.widgets])
+        noted = [self.care.text, self.care.tags]
+        page.on([self.care.save.click], self.save_notes, noted, [*shown, *noted])
+
+    def open_tab(self, place: Place) -> Widgets:
+        """The chosen run, and what can be done with it. What is being typed about it is not drawn again meanwhile."""
+        runs = jobs.list_runs(self.page.workspace)
+        return {**self.refresh(place), **self.care.fill(shown_run(self.page, place, runs), runs)}
 
     def refresh(self, place: Place) -> Widgets:
         """The chosen run, read from disk."""
         runs = jobs.list_runs(self.page.workspace)
-        shown = next((run for run in runs if run.name == place.run), None) or (runs[0] if runs else None)
+        shown = shown_run(self.page, place, runs)
         if shown is None:
             has_collection = bool(list_collections(self.page.workspace))
             return {
@@ -67,10 +76,14 @@ class RunsTab:
             self.seen: shown.etag(),
         }
 
+    def save_notes(self, place: Place, text: str, tags: str) -> Widgets:
+        """Keep what was noted about the run; its tags stand in the list."""
+        return {**self.care.save_notes(place, text, tags), **self.refresh(place)}
+
     def watch_run(self, place: Place, seen: str) -> Widgets | None:
         """What is new of a run at work; nothing where its files have not changed."""
         runs = jobs.list_runs(self.page.workspace)
-        shown = next((run for run in runs if run.name == place.run), None) or (runs[0] if runs else None)
+        shown = shown_run(self.page, place, runs)
         if shown is not None:
             jobs.watch(shown)
         return None if seen == (shown.etag() if shown else "") else self.refresh(place)
@@ -93,13 +106,15 @@ class RunsTab:
             jobs.stop(run)
         elif act == "resume":
             jobs.resume(self.page.workspace, name)
+        elif act == "clean":
+            jobs.clean(self.page.workspace, name)
         return self._at(place.at(run=name))
 
     def _indexes(self, run: JobFolder) -> list[str]:
         return [card.name for card in list_indexes(self.page.workspace) if card.model == f"run:{run.name}"]
 
     def _at(self, place: Place) -> Widgets:
-        return {self.page.place: place, **self.refresh(place)}
+        return {self.page.place: place, **self.open_tab(place)}
 
     def _searchable(self, place: Place, run: JobFolder) -> Place:
         """The Search tab with an index of this run's model: one that is there, else one that is started now."""

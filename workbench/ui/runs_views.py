@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from workbench import jobs
 from workbench.job_folder import JobFolder, Status
 from workbench.settings import PRESET_WORDS
 from workbench.training import report
 from workbench.training.report import Event
-from workbench.ui import cards, plots, words
+from workbench.ui import cards, plots, runs_compare_views, words
 from workbench.ui.choices import model_name, run_base, run_kind
 
 LOG_LINES = 200
@@ -36,7 +37,8 @@ def top(runs: list[JobFolder], shown: JobFolder, status: Status, summary: dict[s
     """The run's name, what it is, and the card with its verdict or its progress."""
     choice = cards.chooser("run", "Run", ((run.name, run.name) for run in runs), shown.name)
     head = cards.heading(shown.name, _lead(shown, status, summary))
-    return f'<div class="split top">{head}{choice}</div>{_verdict(shown, status, summary)}'
+    below = runs_compare_views.directions(summary) if status.state == "finished" else ""
+    return f'<div class="split top">{head}{choice}</div>{_verdict(shown, status, summary)}{below}'
 
 
 def _lead(run: JobFolder, status: Status, summary: dict[str, Any]) -> str:
@@ -127,7 +129,7 @@ def below(runs: list[JobFolder], shown: JobFolder, status: Status, events: list[
         cards.text(f"This deletes the run “{shown.name}” with its model, checkpoints and log.{goes}"),
         shown.name,
     )
-    parts = [_stats(shown, status, events), _log(shown), _list(runs, shown)]
+    parts = [_stats(shown, status, events), _disk(shown, status), _log(shown), _list(runs, shown)]
     return "".join(parts) + cards.foot("", remove if status.ended else "")
 
 
@@ -145,6 +147,23 @@ def _stats(run: JobFolder, status: Status, events: list[Event]) -> str:
         ("Time left", left) if left else ("Best checkpoint", f"step {best:,}" if best else "–"),
     ]
     return cards.stats(pairs)
+
+
+def _disk(run: JobFolder, status: Status) -> str:
+    """What the run takes on disk, and the button that frees what an ended one no longer needs."""
+    used = jobs.disk_use(run)
+    parts = [("model", used["model"]), ("checkpoints", used["checkpoints"]), ("log and scores", used["other"])]
+    told = ", ".join(f"{name} {words.size(count)}" for name, count in parts if count)
+    line = f"<p>{cards.text(words.size(used['total']))} on disk: {cards.text(told or 'nothing yet')}</p>"
+    if not status.ended or not used["checkpoints"]:
+        return cards.card(line, label="Disk")
+    lost = "" if status.state == "finished" else " Without them it cannot be resumed, only begun anew."
+    free = cards.button("Delete the checkpoints", "clean", name=run.name, identifier="run-clean")
+    asked = (
+        f'<details class="remove"><summary>Free {cards.text(words.size(used["checkpoints"]))}</summary>'
+        f"<div><p>This deletes the checkpoints.{lost} Model, scores and log stay.</p>{free}</div></details>"
+    )
+    return cards.card(line + asked, label="Disk")
 
 
 def _log(run: JobFolder) -> str:
@@ -185,7 +204,8 @@ def _list(runs: list[JobFolder], shown: JobFolder) -> str:
                 words.number((summary.get("metrics") or {}).get("ndcg@10")),
                 words.signed(comparison["difference"]) if comparison else "–",
                 cards.text(words.clock(run.job.get("created"))),
+                " ".join(cards.chip(tag) for tag in jobs.read_notes(run)["tags"]),
             ]
         )
-    headers = ["Run", "State", "Start from", "Collection", ">NDCG@10", ">Change", "Started"]
+    headers = ["Run", "State", "Start from", "Collection", ">NDCG@10", ">Change", "Started", "Tags"]
     return cards.card(cards.table(headers, rows, caption="All runs", marked=marked), label="All runs")
