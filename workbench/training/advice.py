@@ -62,13 +62,16 @@ class Known:
     advise: Callable[[Facts], tuple[str, str, dict[str, Any]]]
 
 
-def advice_for(job: JobFolder) -> Advice | None:
-    """What to do about a job that failed or crashed, or what a run at work has done about it by itself."""
-    status = job.status()
+def advice_for(job: JobFolder, events: list[dict[str, Any]] | None = None) -> Advice | None:
+    """What to do about a job that failed or crashed, or what a run at work has done about it by itself.
+
+    events: the job's, as the caller has read them.
+    """
+    status, events = job.status(), list(job.events()) if events is None else events
     if status.state not in ("failed", "crashed"):
-        applied = [event for event in job.events("advice") if event.get("applied") and event.get("words")]
+        applied = [event for event in events if event.get("event") == "advice" and event.get("applied")]
         return Advice(str(applied[-1]["about"]), str(applied[-1]["words"])) if applied else None
-    facts = _facts(job)
+    facts = _facts(job, events)
     for known in TABLE:
         if known.fits(facts):
             words, press, changes = known.advise(facts)
@@ -76,19 +79,19 @@ def advice_for(job: JobFolder) -> Advice | None:
     return None
 
 
-def _facts(job: JobFolder) -> Facts:
+def _facts(job: JobFolder, events: list[dict[str, Any]]) -> Facts:
+    last = {str(event.get("event")): event for event in events}
     try:
         spec = job.spec
     except WorkbenchError:
         spec = {}
-    failed = job.last_event("failed") or {}
+    failed = last.get("failed", {})
     ended = read_json(job.path / "exit.json") or {}
     status = job.status()
     problems = [str(problem) for problem in failed.get("problems") or []]
     said = "\n".join([status.reason, str(failed.get("reason") or ""), *problems, _end_of_log(job)])
     settings = dict(spec.get("settings") or {})
-    started = job.last_event("started") or {}
-    metrics = job.last_event("metrics") or {}
+    started, metrics = last.get("started", {}), last.get("metrics", {})
     batch = int(settings.get("batch_size") or 0)
     return Facts(
         said=said,

@@ -32,7 +32,8 @@ class FitCard:
         """Wire the box. read_spec: makes a run's spec of the values of `inputs`; typed: those that redraw the box."""
         self.timer, self.read_spec = timer, read_spec
         shown = [self.view, timer]
-        self.page.on([widget.input for widget in typed], self.estimate, inputs, shown, keeps=True)
+        left = [widget.blur if isinstance(widget, gr.Textbox) else widget.input for widget in typed]
+        self.page.on(left, self.estimate, inputs, shown, keeps=True)
         self.page.on([self.view.click], self.use, inputs, shown)
         self.page.watch(tab, timer, self.estimate, inputs, shown)
 

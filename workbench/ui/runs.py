@@ -11,6 +11,7 @@ from workbench.collection.store import list_collections
 from workbench.index.registry import list_indexes
 from workbench.job_folder import JobFolder
 from workbench.training import report
+from workbench.training.advice import advice_for
 from workbench.ui import plots, runs_views
 from workbench.ui.choices import run_kind
 from workbench.ui.page import Page, Widgets, clock, view
@@ -67,7 +68,7 @@ class RunsTab:
         events = list(shown.events())
         curves, summary = report.curves(events), report.run_summary(self.page.workspace, shown.name, status, events)
         return {
-            self.top: runs_views.top(runs, shown, status, summary),
+            self.top: runs_views.top(runs, shown, status, summary, advice_for(shown, events)),
             self.curves: gr.Row(visible=True),
             self.loss: runs_views.loss_plot(curves, shown.spec),
             self.ndcg: runs_views.ndcg_plot(curves),
@@ -102,6 +103,12 @@ class RunsTab:
             return {self.page.place: self._searchable(place, run)}
         if act == "evaluate":
             return {self.page.place: place.at(tab="evaluate", run=name, collection=str(run.spec.get("collection", "")))}
+        if act == "check":
+            collection = str(run.spec.get("collection", ""))
+            return {self.page.place: place.at(tab="data", part="check", collection=collection)}
+        if act == "again" and (advice := advice_for(run)) is not None:
+            again = jobs.clone(self.page.workspace, name, jobs.free_name(self.page.workspace, name), advice.changes)
+            return self._at(place.at(run=again.name))
         if act == "stop":
             jobs.stop(run)
         elif act == "resume":

@@ -9,6 +9,7 @@ from workbench import jobs
 from workbench.job_folder import JobFolder, Status
 from workbench.settings import PRESET_WORDS
 from workbench.training import report
+from workbench.training.advice import CHECK, Advice
 from workbench.training.report import Event
 from workbench.ui import cards, plots, runs_compare_views, words
 from workbench.ui.choices import model_name, run_base, run_kind
@@ -33,12 +34,14 @@ def nothing(has_collection: bool) -> str:
     return cards.heading("Runs") + cards.empty(sentence, button)
 
 
-def top(runs: list[JobFolder], shown: JobFolder, status: Status, summary: dict[str, Any]) -> str:
-    """The run's name, what it is, and the card with its verdict or its progress."""
+def top(
+    runs: list[JobFolder], shown: JobFolder, status: Status, summary: dict[str, Any], advice: Advice | None = None
+) -> str:
+    """The run's name, what it is, and the card with its verdict or its progress, and what to do about a failure."""
     choice = cards.chooser("run", "Run", ((run.name, run.name) for run in runs), shown.name)
     head = cards.heading(shown.name, _lead(shown, status, summary))
     below = runs_compare_views.directions(summary) if status.state == "finished" else ""
-    return f'<div class="split top">{head}{choice}</div>{_verdict(shown, status, summary)}{below}'
+    return f'<div class="split top">{head}{choice}</div>{_verdict(shown, status, summary, advice)}{below}'
 
 
 def _lead(run: JobFolder, status: Status, summary: dict[str, Any]) -> str:
@@ -56,16 +59,17 @@ def _lead(run: JobFolder, status: Status, summary: dict[str, Any]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _verdict(run: JobFolder, status: Status, summary: dict[str, Any]) -> str:
-    buttons = _buttons(run, status)
+def _verdict(run: JobFolder, status: Status, summary: dict[str, Any], advice: Advice | None) -> str:
+    buttons = _buttons(run, status, advice)
+    advised = cards.notice(advice.words, tone="warn", closable=False) if advice else ""
     if status.state == "finished":
         return _finished(summary, buttons)
     if status.state in ("failed", "crashed"):
         first, *rest = (status.reason or "It ended without saying why; the log below may tell.").splitlines()
         notice = cards.notice(first, rest, closable=False)
-        return f'{notice}<div class="actions">{buttons}</div>'
+        return f'{notice}{advised}<div class="actions">{buttons}</div>'
     title = {"stopped": "Stopped", "queued": "Waiting for the device"}.get(status.state, "Training")
-    return cards.progress(title, status, buttons)
+    return cards.progress(title, status, buttons) + advised
 
 
 def _finished(summary: dict[str, Any], buttons: str) -> str:
@@ -86,10 +90,15 @@ def _finished(summary: dict[str, Any], buttons: str) -> str:
     )
 
 
-def _buttons(run: JobFolder, status: Status) -> str:
+def _buttons(run: JobFolder, status: Status, advice: Advice | None) -> str:
     name = run.name
     if not status.ended:
         return "" if status.state == "stopping" else cards.button("Stop", "stop", name=name, identifier="run-stop")
+    if status.state in ("failed", "crashed") and advice is not None and (advice.changes or advice.press == CHECK):
+        act = "again" if advice.changes else "check"
+        return cards.button(advice.press, act, primary=True, name=name, identifier="run-advice") + cards.button(
+            "Resume", "resume", name=name, identifier="run-resume"
+        )
     if status.state != "finished":
         return cards.button("Resume", "resume", primary=True, name=name, identifier="run-resume")
     evaluate = cards.button("Evaluate it", "evaluate", name=name, identifier="run-evaluate")

@@ -16,6 +16,7 @@ from workbench.settings import KINDS, PRESET_WORDS, PRESETS
 from workbench.training.run import train_spec
 from workbench.ui import train_views, words
 from workbench.ui.choices import base_choices, collection_in_hand, with_limits
+from workbench.ui.fit_card import FitCard
 from workbench.ui.models import AddModel
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
@@ -26,6 +27,11 @@ TRUST_WORDS = (
     "Some models bring program code of their own, which then runs on this machine with your rights. Tick this only for "
     "an author you trust."
 )
+# The settings that the lesson and the summary speak of.
+TOLD = (
+    "epochs", "max_steps", "batch_size", "gradient_accumulation", "objective", "guide_model", "teacher_model",
+    "matryoshka", "matryoshka_dimensions", "negatives_per_query", "mined_negatives",
+)  # fmt: skip
 
 
 def build(page: Page, tab: gr.Tab) -> None:
@@ -67,6 +73,7 @@ class TrainTab:
                 self.name = gr.Textbox(label="Name of the run", max_length=64, elem_id="train-name")
                 self.doubts = view("train-doubts")
                 self.form.place_summary()
+                self.fit = FitCard(page)
                 self.start = gr.Button("Start training", variant="primary", elem_id="train-start")
         self.timer = gr.Timer(3600.0, active=False)
         self.adding = AddModel(page, self.model, [self.kind, self.collection], self._offered)
@@ -75,7 +82,8 @@ class TrainTab:
     def _wire(self, tab: gr.Tab) -> None:
         page, settings = self.page, list(self.settings.values())
         chosen = [self.collection, self.model, self.kind, self.preset]
-        proposed = [self.about, self.trust, self.lesson, self.summary, self.name, *settings, *self.form.outputs]
+        proposed = [self.about, self.trust, self.lesson, self.summary, self.name, *settings, *self.form.outputs,
+                    self.fit.view, self.timer]  # fmt: skip
         page.refresh(tab, "train", self.refresh, [self.kind, self.preset],
                      [self.top, self.main, self.doubts, self.collection, self.model, *proposed],
                      timer=self.timer)  # fmt: skip
@@ -83,6 +91,9 @@ class TrainTab:
         page.on([self.model.input, self.preset.input], self.propose, chosen, proposed)
         page.on([self.collection.input], self.choose_collection, chosen, [self.top, self.doubts, self.model, *proposed])
         self.form.wire([self.model, self.kind])
+        page.on(self.form.left(TOLD), self.tell_lesson, [*chosen, self.trust, *settings], [self.lesson, self.summary],
+                each=True, keeps=True)  # fmt: skip
+        self.fit.wire("train", self.timer, [*chosen, self.trust, *settings], [self.trust, *settings], self.read_spec)
         page.on([self.doubts.click], self.look_at_doubts)
         page.on([self.start.click], self.start_training, [*chosen, self.name, self.trust, *settings])
 
@@ -150,6 +161,7 @@ class TrainTab:
                 self.about: train_views.about(about),
                 self.lesson: train_views.cannot(error),
                 self.summary: "",
+                self.fit.view: "",
                 **shown,
             }
         card = open_collection(workspace, collection).card
@@ -163,13 +175,37 @@ class TrainTab:
             ),
             **{widget: show_value(spec["settings"][name]) for name, widget in self.settings.items()},
             **self.form.tell([]),
+            **self.fit.draw(spec),
         }
+
+    def tell_lesson(
+        self, place: Place, collection: str, model: str, kind: str, preset: str, trust: bool, *settings: Any
+    ) -> Widgets | None:
+        """How it will learn with what the form says now; nothing new while settings cannot work together."""
+        try:
+            if self.form.look(model, kind, settings):
+                return None
+            spec = self.read_spec(collection, model, kind, preset, trust, *settings)
+        except WorkbenchError as error:
+            return {self.lesson: train_views.cannot(error)}
+        card = open_collection(self.page.workspace, collection).card
+        about = describe(self.page.workspace, typed_reference(model))
+        return {self.lesson: train_views.lesson(card, spec, about), self.summary: train_views.summary(card, spec)}
 
     def start_training(
         self, place: Place, collection: str, model: str, kind: str, preset: str, name: str, trust: bool, *settings: Any
     ) -> Widgets:
         """Start the run in the background and go to where it can be watched."""
         check_name(name, "run")
+        jobs.start(
+            self.page.workspace, "train", name, self.read_spec(collection, model, kind, preset, trust, *settings)
+        )
+        return {self.page.place: place.at(tab="runs", run=name, collection=collection)}
+
+    def read_spec(
+        self, collection: str, model: str, kind: str, preset: str, trust: bool, *settings: Any
+    ) -> dict[str, Any]:
+        """The spec of the run that the form describes. Raises WorkbenchError for what cannot work."""
         if trust and not self.page.may_run_code:
             raise WorkbenchError(
                 "This page is open to others, so no model may run its own code here. Start the page on your own "
@@ -186,5 +222,4 @@ class TrainTab:
         usual = train_spec(workspace, **chosen, overrides={})["settings"]
         given = dict(zip(self.settings, settings, strict=True))
         changed = {key: value for key, value in given.items() if value is not None and value != show_value(usual[key])}
-        jobs.start(workspace, "train", name, train_spec(workspace, **chosen, overrides=read_values(changed)))
-        return {self.page.place: place.at(tab="runs", run=name, collection=collection)}
+        return train_spec(workspace, **chosen, overrides=read_values(changed))
