@@ -68,3 +68,14 @@ def test_what_cannot_work_is_told_under_its_group_and_not_started(filled: App, n
     page.fill("#setting-lora_rank input", "4")
     page.wait_for_selector("#train-conflicts .notice", state="detached")
     assert page.inner_text("#settings-what-is-learnt-note").strip() == ""
+
+
+def test_the_lesson_follows_the_settings(filled: App, new_page: Callable[..., Any]) -> None:
+    page = new_page()
+    open_form(page, filled)
+    assert "128, 64, 32 and 16 dimensions" in page.inner_text("#train-lesson")
+    open_group(page, "objective")
+    page.uncheck("#setting-matryoshka input")
+    page.wait_for_function("!document.querySelector('#train-lesson').innerText.includes('dimensions')")
+    page.fill("#setting-max_steps input", "7")
+    page.wait_for_function("document.querySelector('#train-summary').innerText.includes('7')")

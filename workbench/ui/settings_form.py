@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -58,18 +58,25 @@ class SettingsForm:
     def wire(self, chosen: Sequence[Any]) -> None:
         """Look for what cannot work whenever a field was changed. chosen: the widgets of the model and the kind."""
         inputs = [*chosen, *self.widgets.values()]
-        left = [widget.blur if isinstance(widget, gr.Textbox) else widget.input for widget in self.widgets.values()]
-        self.page.on(left, self.check_form, inputs, self.outputs, each=True, keeps=True)
+        self.page.on(self.left(self.widgets), self.check_form, inputs, self.outputs, each=True, keeps=True)
+
+    def left(self, names: Iterable[str]) -> list[Any]:
+        """The events of these fields having been changed; a text counts once it is left."""
+        fields = [self.widgets[name] for name in names]
+        return [field.blur if isinstance(field, gr.Textbox) else field.input for field in fields]
 
     def check_form(self, place: Place, model: str, kind: str, *values: Any) -> Widgets:
         """What of the form cannot work, beside its fields."""
-        given = {name: value for name, value in zip(self.widgets, values, strict=True) if value is not None}
         try:
-            settings = check_settings(read_values(given))
-            about = describe(self.page.workspace, typed_reference(model))
+            return self.tell(self.look(model, kind, values))
         except WorkbenchError as error:
             return {**self.tell([]), self.summary: cards.notice(error.message, error.problems, closable=False)}
-        return self.tell(conflicts_here(settings, kind, about))
+
+    def look(self, model: str, kind: str, values: Sequence[Any]) -> list[tuple[str, str]]:
+        """The conflicts of the fields' values. Raises WorkbenchError for values that no setting takes."""
+        given = {name: value for name, value in zip(self.widgets, values, strict=True) if value is not None}
+        settings = check_settings(read_values(given))
+        return conflicts_here(settings, kind, describe(self.page.workspace, typed_reference(model)))
 
     def tell(self, found: list[tuple[str, str]]) -> Widgets:
         """Conflicts under the heading of their group, and all of them in the summary."""

@@ -61,30 +61,20 @@ def lesson(card: Card, spec: dict[str, Any], described: dict[str, Any]) -> str:
 
 
 def lesson_words(card: Card, spec: dict[str, Any], described: dict[str, Any]) -> str:
-    """The lesson without its card, not escaped."""
-    query, document = sides(card)
+    """The lesson without its card, not escaped: why so, at which sizes, against what, and what is scored first."""
     settings = spec["settings"]
-    many = words.plural_of(document)
+    parts = [spec["objective_words"]] if spec.get("objective_words") else []
+    if spec["kind"] == "embedder" and settings["matryoshka"]:
+        sizes = settings["matryoshka_dimensions"] or halvings(int(described.get("dimension") or 0))
+        if len(sizes) > 1:
+            parts.append(f"It does so at {words.listing([str(size) for size in sizes])} dimensions at once.")
     if spec["kind"] == "reranker":
-        first = spec.get("first_stage", "the embedder")
+        _, document = sides(card)
         wrong = words.count(settings["negatives_per_query"], f"wrong {document}")
-        return (
-            f"The model sees a {query} and a {document} together and learns to tell right from wrong: each right "
-            f"{document} comes with {wrong}, easy ones first, then those that {first} "
-            "took for right."
-        )
-    sizes = settings["matryoshka_dimensions"] or halvings(int(described.get("dimension") or 0))
-    at = f", at {words.listing([str(size) for size in sizes])} dimensions at once" if len(sizes) > 1 else ""
-    if spec["kind"] == "late-interaction":
-        return (
-            f"Each part of a {query} looks for its best match among the parts of a {document}; right pairs are pulled "
-            f"together and the other {many} of the batch pushed away."
-        )
-    return (
-        f"Each {query} is pulled towards its own {document} and away from the other {many} of its batch of "
-        f"{settings['batch_size']}, in both directions{at}. The untouched model is "
-        "scored first, so that you see whether it helped."
-    )
+        first = spec.get("first_stage", "the embedder")
+        parts.append(f"Each right {document} comes with {wrong}, among them those that {first} took for right.")
+    parts.append("The untouched model is scored first, so that you see whether it helped.")
+    return " ".join(parts)
 
 
 def cannot(error: WorkbenchError) -> str:
@@ -95,7 +85,7 @@ def cannot(error: WorkbenchError) -> str:
 def summary(card: Card, spec: dict[str, Any]) -> str:
     """What will be done: pairs, passes, steps, held-out part."""
     settings, pairs = spec["settings"], card.counts.get("train", 0)
-    steps = max(1, round(pairs * settings["epochs"] / settings["batch_size"]))
+    steps = max(1, round(pairs * settings["epochs"] / settings["batch_size"] / settings["gradient_accumulation"]))
     if settings["max_steps"]:
         steps = min(steps, settings["max_steps"])
     rows = [
