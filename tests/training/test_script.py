@@ -71,6 +71,28 @@ def test_the_script_has_the_losses_of_the_run_and_its_model(
     np.testing.assert_allclose(own, again, atol=1e-5)
 
 
+def test_the_script_follows_the_settings_of_the_run(demo_workspace: Workspace, tmp_path: Path) -> None:
+    settings = {
+        "max_steps": 4, "gradient_accumulation": 2, "schedule": "linear", "optimizer": "adafactor", "hardness": 2.0,
+        "part_learning_rates": ["audio=1e-4"], "frozen_parts": ["image"], "mined_negatives": 2, "mini_batch_size": 4,
+        "matryoshka_dimensions": [64], "matryoshka_weights": [1.0, 0.5], "query_prompt": "it's \"a\" query: ",
+        "max_text_tokens": 100, "seed": 4,
+    }  # fmt: skip
+    job = trained(demo_workspace, "settings", overrides=settings)
+    text = script_of(job)
+    assert text.startswith("# Reproduces the run settings") and text.count("\n") < 120
+    assert losses_in(run_script(text, demo_workspace, tmp_path)) == pytest.approx(losses_of(job), rel=1e-5)
+
+
+def test_a_reranker_made_from_an_embedder_is_called_no_reproduction(demo_workspace: Workspace) -> None:
+    few = {"max_steps": 2, "evaluations": 1}
+    job = trained(demo_workspace, "second", kind="reranker", first_stage="starter", overrides=few)
+    text = script_of(job)
+    assert "NOT a reproduction" in text.splitlines()[0]
+    assert any("a reranker model that the workbench makes from starter" in line for line in text.splitlines()[1:4])
+    ast.parse(text)
+
+
 def test_what_a_user_wrote_stays_text(job: JobFolder, tmp_path: Path) -> None:
     evil = 'x"""\nimport os; os.system("true")  # \' \\'
     copy = create_job_folder(job.path.parent / "evil", "train", job.spec | {"model": evil}, {})

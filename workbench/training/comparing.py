@@ -33,7 +33,9 @@ def compare_runs(workspace: Workspace, names: list[str]) -> dict[str, Any]:
 
 def settings_that_differ(specs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The choices and settings in which the specs are not alike: {"setting", "values"}."""
-    flat = [{name: spec.get(name) for name in NAMED} | dict(spec.get("settings") or {}) for spec in specs]
-    names = dict.fromkeys(name for one in flat for name in one)
+    # What was chosen, where the setting left it open, tells more than the setting.
+    chosen = [{name: spec[name] for name in NAMED if name in spec} for spec in specs]
+    flat = [dict(spec.get("settings") or {}) | own for spec, own in zip(specs, chosen, strict=True)]
+    names = dict.fromkeys([*(name for own in chosen for name in own), *(name for one in flat for name in one)])
     rows = [{"setting": name, "values": [one.get(name) for one in flat]} for name in names]
     return [row for row in rows if any(value != row["values"][0] for value in row["values"][1:])]

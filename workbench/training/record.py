@@ -51,6 +51,7 @@ def record(job: JobFolder, recipe: Any, datasets: Any, trainer: Any) -> None:
         "loss": loss,
         "imports": imports,
         "arguments": arguments_that_differ(trainer.args, missing),
+        "frozen": _frozen(recipe),
         "columns": columns,
         "modalities": _modalities(recipe.collection),
         "form": dataclasses.asdict(InputForm.of(recipe.model)),
@@ -170,6 +171,15 @@ def _start(workspace: Workspace, spec: dict[str, Any], missing: list[str]) -> di
         "revision": source.revision,
         "trusted": trusted or source.trusted,
     }
+
+
+def _frozen(recipe: Any) -> list[str]:
+    """The dotted names under which weights were held still by the settings."""
+    from workbench.training.freezing import prefixes_of
+
+    if recipe.settings.lora_rank:
+        return []
+    return [name for part in recipe.settings.frozen_parts for name in prefixes_of(recipe.model, part)]
 
 
 def _modalities(collection: Any) -> list[str]:

@@ -7,6 +7,7 @@ script cannot repeat is told in its first lines, and then it is not called a rep
 from __future__ import annotations
 
 import pprint
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
 from workbench.settings import TrainSettings
 from workbench.training.record import RECIPE_FILE, ROWS_FILE
+from workbench.training.script_items import decoder_of
 from workbench.workspace import Workspace, read_json
 
 # The settings that reach the script: through the trainer's arguments, the loss, or the rows and batches written down.
@@ -23,7 +25,8 @@ REPEATED = {
     "max_grad_norm", "temperature", "matryoshka_dimensions", "negatives_per_query", "precision",
     "gradient_checkpointing", "max_text_tokens", "evaluations", "evaluation_queries", "loader_workers", "seed",
     "objective", "hardness", "mined_negatives", "matryoshka", "matryoshka_weights", "gradient_accumulation",
-    "schedule", "optimizer", "part_learning_rates", "early_stopping", "tracker",
+    "schedule", "optimizer", "part_learning_rates", "early_stopping", "tracker", "frozen_parts", "query_prompt",
+    "document_prompt",
 }  # fmt: skip
 WIDTH = 110
 
@@ -45,7 +48,7 @@ def script_of(job: JobFolder, *, public: bool = False) -> str:
         )
     spec, workspace = job.spec, Workspace(job.path.parent.parent)
     collection = open_collection(workspace, str(spec["collection"]), str(spec["collection_fingerprint"]))
-    head = _head(job, spec, [*recipe["missing"], *_settings_left_out(spec)])
+    head = _head(job, spec, [*recipe["missing"], *_inexact(recipe), *_settings_left_out(spec)])
     if public:
         named = [recipe["start"]["folder"], spec["model"], *(spec.get("settings") or {}).values()]
         for folder in [one for one in named if isinstance(one, str) and Path(one).is_absolute()]:
@@ -54,12 +57,13 @@ def script_of(job: JobFolder, *, public: bool = False) -> str:
         head,
         _imports(recipe),
         _places(job, recipe, spec, workspace, collection.path, public),
-        _decoder(recipe),
+        decoder_of(recipe),
         _tables(recipe),
         _training(recipe, spec),
         _end(recipe, kept_step(job)),
     ]
-    return "\n".join(parts)
+    # No text of the script holds a line break, so these are the empty lines between its parts.
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts))
 
 
 def kept_step(job: JobFolder) -> int | None:
@@ -77,6 +81,10 @@ def _settings_left_out(spec: dict[str, Any]) -> list[str]:
     usual = TrainSettings().model_dump()
     changed = {name: value for name, value in (spec.get("settings") or {}).items() if value != usual.get(name)}
     return [f"the setting {name} = {value!r}" for name, value in changed.items() if name not in REPEATED]
+
+
+def _inexact(recipe: dict[str, Any]) -> list[str]:
+    return ["which frame of a video the run saw, to the last one"] if "video" in recipe["modalities"] else []
 
 
 def _head(job: JobFolder, spec: dict[str, Any], missing: list[str]) -> str:
@@ -142,41 +150,6 @@ def _places(
     )
 
 
-def _decoder(recipe: dict[str, Any]) -> str:
-    """The functions that turn a row of a side into what the model reads."""
-    form, modalities = recipe["form"], recipe["modalities"]
-    lines: list[str] = []
-    if "image" in modalities:
-        lines += _PICTURE.splitlines()
-    if "audio" in modalities:
-        lines += [line.replace("RATE", str(form["sampling_rate"])) for line in _SOUND.splitlines()]
-    if "video" in modalities:
-        lines += _VIDEO.splitlines()
-    lines += ["", "def item(side, row):", "    row, parts = SIDES[side][int(row)], {}"]
-    if "text" in modalities:
-        lines += ['    if row["text"] is not None:', '        parts["text"] = row["text"]']
-        lines += [
-            f'        parts["text"] = parts["text"].replace({marker!r}, {marker[0] + " " + marker[1:]!r})'
-            for marker in form["markers"]
-        ]
-    for kind in ("image", "audio", "video"):
-        if kind in modalities:
-            lines.append(f'    if (row["{kind}"] or {{}}).get("bytes") is not None:')
-            lines.append(f'        parts["{kind}"] = {kind}(row["{kind}"]["bytes"])')
-    whole = '    return parts.get("image", parts) if len(parts) == 1 else parts'
-    if "video" in modalities:
-        lines += ['    if list(parts) == ["video"]:', '        return parts["video"]']
-    if form["messages"]:
-        lines += [
-            "    if len(parts) > 1:",
-            "        content = [{'type': kind, kind: part} for kind, part in parts.items()]",
-        ]
-        lines += [
-            "        return [{'role': 'user', 'content': sorted(content, key=lambda part: part['type'] == 'text')}]"
-        ]
-    return "\n".join([*lines, whole, ""])
-
-
 def _wrapped(arguments: list[str]) -> str:
     """The arguments of a call, as many on a line as it holds."""
     lines = [""]
@@ -185,40 +158,6 @@ def _wrapped(arguments: list[str]) -> str:
             lines.append("")
         lines[-1] += f"{argument}, "
     return "\n".join(f"    {line.rstrip()}" for line in lines)
-
-
-_PICTURE = """
-def image(data):
-    picture = Image.open(io.BytesIO(data))
-    if picture.mode.startswith("I"):  # 16-bit greys
-        values = np.asarray(picture, np.float64)
-        scale = 257 if "16" in picture.mode or values.max() > 255 else 1
-        picture = Image.fromarray((values / scale).clip(0, 255).astype(np.uint8))
-    picture = ImageOps.exif_transpose(picture)
-    if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return picture.convert("RGB")
-"""
-_SOUND = """
-def audio(data):
-    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-    samples = samples.mean(axis=1, dtype=np.float32)
-    if rate != RATE:
-        samples = resample_poly(samples, *np.array([RATE, rate]) // np.gcd(RATE, rate)).astype(np.float32)
-    return {"array": samples, "sampling_rate": RATE}
-"""
-_VIDEO = """
-def video(data):  # the third of four frames, evenly spread
-    with av.open(io.BytesIO(data)) as opened:
-        stream, target = opened.streams.video[0], (opened.duration or 0) / av.time_base * 2.5 / 4
-        target += float(stream.start_time * stream.time_base) if stream.start_time else 0.0
-        opened.seek(max(0, int(target * av.time_base)))
-        for frame in opened.decode(stream):
-            if frame.time is None or frame.time + 1e-3 >= target:
-                break
-        return frame.to_image()
-"""
 
 
 def _tables(recipe: dict[str, Any]) -> str:
@@ -271,14 +210,31 @@ def _training(recipe: dict[str, Any], spec: dict[str, Any]) -> str:
     arguments = {**recipe["arguments"], "save_only_model": True, "report_to": "none"}
     listed = ['output_dir=str(OUT / "checkpoints")', "batch_sampler=SameBatches"]
     listed += [f"{name}={value!r}" for name, value in arguments.items()]
-    longest = int(settings.get("max_text_tokens") or 0)
     lines = [f"set_seed({seed})", f"model = {kind}({loading})"]
-    lines += [f"model.max_seq_length = {longest}"] if longest else []
-    lines += [f"loss = {recipe['loss']}", f"arguments = {kind}TrainingArguments(", _wrapped(listed), ")", "", ""]
-    lines += [f"class Trainer({kind}Trainer):", "    def add_model_card_callback(self, *_):"]
-    lines += ['        """No card: it would show rows of the data."""', "", ""]
+    lines += _prepared(recipe, settings)
+    lines += [f"loss = {recipe['loss']}", f"arguments = {kind}TrainingArguments(", _wrapped(listed), ")"]
+    lines += ["# Without the library's model card, which would show rows of the data."]
+    lines += [f'Trainer = type("Trainer", ({kind}Trainer,), {{"add_model_card_callback": lambda *_: None}})']
     lines += ["trainer = Trainer(model=model, args=arguments, train_dataset=DATA, loss=loss)", "trainer.train()"]
     return "\n".join([*lines, "trainer.save_state()  # the losses: log_history in trainer_state.json"])
+
+
+def _prepared(recipe: dict[str, Any], settings: dict[str, Any]) -> list[str]:
+    """What is done to the loaded model before it learns: the length of texts, its prompts, the parts held still."""
+    lines = []
+    if longest := int(settings.get("max_text_tokens") or 0):
+        lines += [f"model.max_seq_length = {longest}", "for module in model.modules():"]
+        lines += ['    tokenizer = getattr(getattr(module, "processor", None), "tokenizer", None)']
+        lines += ['    if "max_length" in getattr(tokenizer, "init_kwargs", {}):']
+        lines += [f'        tokenizer.init_kwargs["max_length"] = tokenizer.max_length = {longest}']
+    for task in ("query", "document"):
+        if prompt := settings.get(f"{task}_prompt"):
+            lines.append(f"model.prompts[{task!r}] = {prompt!r}")
+    if frozen := recipe.get("frozen"):
+        lines += ["for name, weight in model.named_parameters():"]
+        lines += [f"    if f'{{name}}.'.startswith({tuple(f'{name}.' for name in frozen)!r}):"]
+        lines += ["        weight.requires_grad_(False)"]
+    return lines
 
 
 def _end(recipe: dict[str, Any], kept: int | None) -> str:
