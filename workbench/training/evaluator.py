@@ -30,11 +30,12 @@ class RunEvaluator(BaseEvaluator):
         self.job.emit(
             "evaluation",
             step=max(steps, 0),
-            metrics={"ndcg@10": scored.ndcg},
+            metrics={"ndcg@10": scored.ndcg, **scored.more},
             results=[{key: row[key] for key in ("dimension", "direction", "metrics")} for row in scored.rows],
             seconds=time.time() - started,
         )
+        more = "".join(f", {name} {value:.3f}" for name, value in scored.more.items())
         self.job.say(
-            f"step {steps} of {self.total_steps}: NDCG@10 {scored.ndcg:.3f} on {len(scored.per_query):,} queries"
+            f"step {steps} of {self.total_steps}: NDCG@10 {scored.ndcg:.3f} on {len(scored.per_query):,} queries{more}"
         )
         return {"ndcg@10": scored.ndcg}

@@ -19,6 +19,7 @@ from workbench.training.lessons import all_wrong
 from workbench.training.material import (
     COPIED,
     SCORED,
+    balanced,
     conflict_free,
     copies,
     graded_pairs,
@@ -112,6 +113,7 @@ class EmbedderRecipe:
                 wrong = known_wrong(self.collection)
             teacher = Teacher(self.workspace, self.settings.teacher_model, self.folder, trust=self.trusted)
             self.pairs = taught_pairs(self.collection, training_pairs(self.collection), wrong, teacher, self.settings)
+        self.pairs = balanced(self.pairs)
         return in_batch_datasets(self.collection, self.pairs, InputForm.of(self.model))
 
     def sampler(self) -> Callable[..., Any]:

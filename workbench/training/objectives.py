@@ -22,7 +22,7 @@ def embedder_loss(
     """The loss of an embedder's objective, at every Matryoshka dimension at once if there are several.
 
     guide: the model that takes false negatives out, for `contrastive-guided`; its vectors are never cut.
-    Raises WorkbenchError for weights that do not fit the dimensions, or a size that `angle` cannot halve.
+    Raises WorkbenchError for weights that do not fit the dimensions.
     """
     from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
 
@@ -30,11 +30,6 @@ def embedder_loss(
         raise WorkbenchError(
             f"There are {len(settings.matryoshka_weights)} Matryoshka weights and {len(dimensions)} dimensions "
             f"({', '.join(map(str, dimensions))}). Give one for each, or none."
-        )
-    if name == "angle" and any(size % 2 for size in dimensions):
-        raise WorkbenchError(
-            f"The objective “angle” takes vectors apart into halves, and {dimensions} holds an odd size. "
-            "Choose even Matryoshka dimensions, or the objective similarity."
         )
     inner = EMBEDDER_LOSSES[name](model, settings) if name != "contrastive-guided" else _guided(model, settings, guide)
     if len(dimensions) == 1:
@@ -85,12 +80,6 @@ def _similarity(model: Any, settings: TrainSettings) -> Any:
     return CoSENTLoss(model, scale=1 / settings.temperature)
 
 
-def _angle(model: Any, settings: TrainSettings) -> Any:
-    from sentence_transformers.sentence_transformer.losses import AnglELoss
-
-    return AnglELoss(model, scale=1 / settings.temperature)
-
-
 def _binary(model: Any, settings: TrainSettings) -> Any:
     from sentence_transformers.sentence_transformer.losses import OnlineContrastiveLoss
 
@@ -127,7 +116,6 @@ def _sharpened(temperature: float) -> Callable[[Any, Any], Any]:
 EMBEDDER_LOSSES: dict[str, Callable[[Any, TrainSettings], Any]] = {
     "contrastive": _contrastive,
     "similarity": _similarity,
-    "angle": _angle,
     "binary": _binary,
     "graded": _contrastive,
     "margin": _margin,

@@ -17,6 +17,7 @@ from workbench.models.source import find
 from workbench.settings import TrainSettings
 from workbench.training.lessons import Lessons, all_wrong, graded, lessons
 from workbench.training.material import (
+    balanced,
     conflict_free,
     copies,
     in_batch_datasets,
@@ -124,7 +125,8 @@ class CrossEncoderRecipe(RerankingRecipe):
     def datasets(self) -> Any:
         form = InputForm.of(self.model)
         if self.objective == "contrastive":
-            return in_batch_datasets(self.collection, self._with_known_wrong(), form)
+            self.pairs = balanced(self._with_known_wrong())
+            return in_batch_datasets(self.collection, self.pairs, form)
         found = lessons(self.collection, self.pairs, self.first_stage, self.settings, self.first_dimension)
         if self.objective == "margin":
             return margin_dataset(self.collection, found, self.teacher(), form)
@@ -183,6 +185,7 @@ class LateInteractionRecipe(RerankingRecipe):
                 with_negatives(self.collection, one, wrong, settings.seed, self.passes, max(1, count))
                 for one in self.pairs
             ]
+        self.pairs = balanced(self.pairs)
         return in_batch_datasets(self.collection, self.pairs, InputForm.of(self.model))
 
     def sampler(self) -> Callable[..., Any]:

@@ -19,7 +19,6 @@ OBJECTIVES: dict[str, tuple[str, ...]] = {
         "contrastive",
         "contrastive-guided",
         "similarity",
-        "angle",
         "binary",
         "graded",
         "margin",
@@ -166,7 +165,7 @@ def _missing(name: str, shape: Shape, settings: TrainSettings) -> str:
         return "copies a larger model. Set the teacher model."
     if name == "contrastive-guided" and not settings.guide_model:
         return "asks another embedder what not to compare. Set the guide model, or choose contrastive."
-    if name in ("similarity", "angle") and shape.distinct < 2:
+    if name == "similarity" and shape.distinct < 2:
         return (
             "learns from scores that differ, and all judgements of this collection have the same one. "
             "Import it again with a score column, or choose contrastive."
@@ -210,7 +209,6 @@ def _lesson(name: str, kind: str, shape: Shape, settings: TrainSettings) -> str:
         "contrastive-guided": "each query is told apart from the other documents of its batch, save those that "
         f"“{settings.guide_model}” holds for right as well",
         "similarity": "pairs are put in the order of their scores",
-        "angle": "pairs are put in the order of their scores, by angle, which also moves pairs that are nearly alike",
         "binary": "right pairs are drawn together and wrong ones pushed apart, the most mistaken ones first",
         "graded": "documents are put in the order of their grades, before those of other queries",
         "margin": f"the model copies by how much “{teacher}” prefers the right document to wrong ones",

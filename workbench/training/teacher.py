@@ -8,12 +8,22 @@ from typing import Any
 import numpy as np
 
 from workbench.collection.store import Collection
+from workbench.errors import WorkbenchError
 from workbench.models import load_embedder, load_reranker
 from workbench.models.items import LazyItems
 from workbench.models.source import find
+from workbench.settings import TrainSettings
 from workbench.workspace import Workspace
 
 FILE = "teacher.npz"
+
+
+def check_named_models(workspace: Workspace, objective: str, settings: TrainSettings) -> None:
+    """Raise WorkbenchError if the guide or teacher that the objective asks cannot be found, or is of the wrong kind."""
+    if objective in ("margin", "distillation"):
+        find(workspace, settings.teacher_model)
+    if objective == "contrastive-guided" and find(workspace, settings.guide_model).kind != "embedder":
+        raise WorkbenchError(f"The guide “{settings.guide_model}” is no embedder. Choose one that is.")
 
 
 class Teacher:

@@ -35,7 +35,7 @@ def summarise(
     parts = [event for event in job.events() if float(event.get("time") or 0.0) < began]
     summary = {
         "baseline": {METRIC: float(np.nanmean(before))},
-        "metrics": {METRIC: scored.ndcg},
+        "metrics": {METRIC: scored.ndcg, **scored.more},
         "untouched": {METRIC: baseline[METRIC]},
         "against": "first stage" if "first_stage" in baseline else "untouched model",
         "comparison": compare(before, scored.per_query),
