@@ -48,6 +48,8 @@ def train_spec(
     tells what it forgot.
     """
     from workbench.models.catalogue import check_trainable, describe
+    from workbench.training.shape import choose_objective, shape_of
+    from workbench.training.teacher import check_named_models
 
     if kind not in KINDS:
         raise WorkbenchError(f"There is no kind of run “{kind}”. Choose {', '.join(KINDS)}.")
@@ -70,8 +72,12 @@ def train_spec(
         raise nothing_held_out(collection)
     settings = preset_settings(preset, kind, pairs, int(about["parameters"] or 0), overrides)  # type: ignore[arg-type]
     check_conflicts(settings, kind, about)
+    objective = choose_objective(shape_of(data), kind, settings)
+    check_named_models(workspace, objective.name, settings)
     spec: dict[str, Any] = {
         "kind": kind,
+        "objective": objective.name,
+        "objective_words": objective.sentence,
         "model": model,
         "collection": collection,
         "collection_fingerprint": data.fingerprint,
@@ -134,7 +140,8 @@ def run_training(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
 
     def begin(settings: TrainSettings) -> Any:
         seed_everything(settings.seed)
-        recipe = RECIPES[spec["kind"]](workspace, collection, spec, settings)
+        recipe: Any = RECIPES[spec["kind"]](workspace, collection, spec, settings)
+        recipe.folder = job.path
         score_untouched(job, recipe)
         score_second(workspace, job, recipe)
         return recipe
@@ -169,7 +176,7 @@ def score_untouched(job: JobFolder, recipe: Any) -> dict[str, Any]:
         baseline["first_stage"] = scored.first_stage.tolist()
     write_json(path, baseline)
     job.say(f"the untouched model: NDCG@10 {scored.ndcg:.3f} on {len(scored.per_query):,} held-out queries")
-    job.emit("evaluation", step=0, untouched=True, metrics={"ndcg@10": scored.ndcg}, results=scored.rows)
+    job.emit("evaluation", step=0, untouched=True, metrics={"ndcg@10": scored.ndcg, **scored.more}, results=scored.rows)
     return baseline
 
 
