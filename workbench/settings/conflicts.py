@@ -19,7 +19,7 @@ TAUGHT = ("auto", "margin", "distillation")
 SCALED = ("auto", "contrastive")
 OBJECTIVES = {
     "embedder": (
-        "auto", "contrastive", "contrastive-guided", "similarity", "angle", "binary", "graded", "margin",
+        "auto", "contrastive", "contrastive-guided", "similarity", "binary", "graded", "margin",
         "distillation",
     ),
     "reranker": ("auto", "bce", "lambda", "listwise", "contrastive", "margin", "distillation"),

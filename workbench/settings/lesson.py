@@ -13,7 +13,6 @@ ObjectiveName = Literal[
     "contrastive",
     "contrastive-guided",
     "similarity",
-    "angle",
     "binary",
     "graded",
     "margin",
