@@ -14,7 +14,7 @@ from workbench import cli, jobs
 from workbench.cli_words import evaluation_words, run_words
 from workbench.collection.importing import import_collection
 from workbench.job_folder import JobFolder, create_job_folder
-from workbench.jobs import cloning
+from workbench.jobs import cloning, sweeping
 from workbench.training.run import train_spec
 from workbench.workspace import Workspace, write_json
 
@@ -123,6 +123,31 @@ def test_a_second_collection_is_scored_too(run, workspace, numbers, monkeypatch)
     assert begun[0]["second_collection"] == numbers
     done = run("train", "--collection", numbers, "--also-score", "nobody")
     assert done.exit_code == 1 and "no collection named “nobody”" in done.stderr
+
+
+def test_a_sweep_queues_a_run_for_each_value_under_one_tag(run, workspace, numbers, monkeypatch):
+    begun: list[Any] = []
+
+    def start(workspace: Workspace, work: str, name: str, spec: dict[str, Any]) -> JobFolder:
+        begun.append(spec["settings"])
+        return create_job_folder(workspace.run(name), work, spec, {})
+
+    monkeypatch.setattr(sweeping, "start", start)
+    words = ("train", "--collection", numbers, "--name", "try", "--sweep", "learning_rate=1e-5,2e-5")
+    result = run(*words, "--sweep", "batch_size=4,8", "--json")
+    assert result.exit_code == 0, result.stderr
+    done = json.loads(result.stdout)
+    assert done["runs"] == ["try-1", "try-2", "try-3", "try-4"]
+    found = [(one["learning_rate"], one["batch_size"]) for one in begun]
+    assert found == [(1e-5, 4), (1e-5, 8), (2e-5, 4), (2e-5, 8)]
+    notes = jobs.read_notes(JobFolder(workspace.run("try-2")))
+    assert notes == {"text": "learning_rate=1e-5, batch_size=8", "tags": ["sweep try"]}
+
+    shown = run(*words, "--sweep", "batch_size=4,8", "--budget", "3").stdout
+    assert len(begun) == 7 and "runs compare try-1-2" in shown
+    for wrong in ("learning_rate=1e-5,fast", "learning_rate=1e-5", "nothing=1,2"):
+        assert run("train", "--collection", numbers, "--sweep", wrong).exit_code == 1
+    assert run(*words, "--wait").exit_code == 1 and len(begun) == 7
 
 
 def test_the_words_of_a_run_tell_its_verdict_in_every_direction():

@@ -20,6 +20,7 @@ from workbench.cli_fit import fit
 from workbench.cli_models import models
 from workbench.cli_runs import finish, runs
 from workbench.cli_runs_kept import add_commands as add_more_of_runs
+from workbench.cli_runs_kept import begin_sweep, sweep_words
 from workbench.cli_terminal import (
     MODEL_HELP,
     DebugOption,
@@ -95,6 +96,10 @@ def train(
     also_score: Annotated[
         str, typer.Option(metavar="N", help="Another collection, scored before and after: what was forgotten.")
     ] = "",
+    sweep: Annotated[
+        list[str] | None, typer.Option("--sweep", metavar="KEY=V1,V2", help="A run for each value; again for more.")
+    ] = None,
+    budget: Annotated[int, typer.Option(min=0, help="At most so many runs of a sweep; 0 for all.")] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the run has ended.")] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -108,16 +113,23 @@ def train(
         opened = open_workspace(workspace)
         name = check_name(name, "run") if name else jobs.free_name(opened, f"{collection}-{preset}")
         overrides = parse_overrides(settings or [])
-        spec = train_spec(
-            opened,
-            collection=collection,
-            model=lasting(model),
-            kind=kind,
-            preset=preset,
-            overrides=overrides,
-            second_collection=also_score,
-        )
-        job = jobs.start(opened, "train", name, spec)
+
+        def spec_of(values: dict[str, Any]) -> dict[str, Any]:
+            return train_spec(
+                opened,
+                collection=collection,
+                model=lasting(model),
+                kind=kind,
+                preset=preset,
+                overrides=overrides | values,
+                second_collection=also_score,
+            )
+
+        swept = begin_sweep(opened, name, spec_of, sweep, budget, wait) if sweep else []
+        job = swept[0] if swept else jobs.start(opened, "train", name, spec_of({}))
+    if swept:
+        answer({"runs": [job.name for job in swept]}, as_json, sweep_words(swept))
+        return
     finish(opened, job, wait, as_json, debug)
 
 

@@ -6,6 +6,7 @@ Show it as a script, clone it, note something about it, compare it with others, 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,9 @@ from workbench import jobs
 from workbench.cli_runs import NameArgument, WaitOption, finish
 from workbench.cli_terminal import DebugOption, JsonOption, WorkspaceOption, answer, in_words
 from workbench.cli_words import table
-from workbench.workspace import check_name, open_workspace
+from workbench.errors import WorkbenchError
+from workbench.job_folder import JobFolder
+from workbench.workspace import Workspace, check_name, open_workspace
 
 
 def script(
@@ -112,6 +115,29 @@ def clean(
         used = jobs.disk_use(job)
     words = f"Freed {_megabytes(freed)}. “{name}” takes {_megabytes(used['total'])} now."
     answer({"run": name, "freed": freed, "bytes": used}, as_json, words)
+
+
+def begin_sweep(
+    workspace: Workspace,
+    name: str,
+    spec_of: Callable[[dict[str, Any]], dict[str, Any]],
+    words: list[str],
+    budget: int,
+    wait: bool,
+) -> list[JobFolder]:
+    """`train --sweep`: queue the runs."""
+    from workbench.jobs.sweeping import combinations, read_sweep, sweep
+
+    if wait:
+        raise WorkbenchError("A sweep is several runs, so it is not waited for. Leave out --wait.")
+    return sweep(workspace, name, spec_of, combinations(read_sweep(words), budget))
+
+
+def sweep_words(begun: list[JobFolder]) -> str:
+    """The runs of a sweep, and how to compare them."""
+    lines = [f"{job.name}: {jobs.read_notes(job)['text']}" for job in begun]
+    compared = " ".join(job.name for job in begun[:8])
+    return "\n".join([*lines, f"They run in turn. To compare them: python -m workbench runs compare {compared}"])
 
 
 def add_commands(runs: typer.Typer) -> None:
