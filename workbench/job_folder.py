@@ -7,6 +7,8 @@
     exit.json      written only by the babysitter: return code, signal, out-of-memory verdict
     result.json    what the work returned, when it finished
     summary.json   of a run: its scores before and after
+    recipe.json    of a run, with rows.npz: what it fed its trainer, so that a plain script can do the same
+    notes.json     of a run: what its user noted, and tags
     STOP           its presence asks for a graceful stop
 
 Work functions get a `JobFolder` and talk to the page through it alone, so they need nothing of ``jobs/``.
