@@ -12,7 +12,7 @@ import torch
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder, create_job_folder
 from workbench.settings import TrainSettings
-from workbench.training.out_of_memory import is_out_of_memory, piece_of, reads
+from workbench.training.out_of_memory import is_out_of_memory, piece_of, reads, told_smaller
 from workbench.training.pieces import pieces_a_batch
 from workbench.training.report import curves
 from workbench.training.run import run_training, train_spec
@@ -110,6 +110,17 @@ def test_what_a_run_came_down_to_holds_also_after_a_resume(
     run_training(demo_workspace, job)
     run_training(demo_workspace, job)  # as a second start of the same folder
     assert [event["value"] for event in job.events("advice")] == [8]
+
+
+def test_a_resumed_run_keeps_the_mini_batch_that_it_chose(demo_workspace: Workspace) -> None:
+    job = started(demo_workspace, "chosen")
+    settings = TrainSettings(**job.spec["settings"])
+    measured = settings.model_copy(update={"mini_batch_size": 2})
+    assert told_smaller(job, measured).mini_batch_size == 2
+    job.emit("started", mini_batch_size=8)
+    assert told_smaller(job, measured).mini_batch_size == 8
+    job.emit("advice", about="out of memory", applied=True, value=4)
+    assert told_smaller(job, measured).mini_batch_size == 4
 
 
 def test_a_run_that_cannot_hold_one_pair_fails_in_words(

@@ -113,8 +113,9 @@ class DryRun:
 
     def _steps(self, collection: Collection, size: int, *, score: bool = False) -> tuple[float, dict[str, float]]:
         """Two steps or more on a small collection; timed, twice through its batches: seconds of a step, of scorings."""
+        from workbench.training.assembling import make_trainer
         from workbench.training.kinds import RECIPES
-        from workbench.training.run import make_trainer, seed_everything
+        from workbench.training.run import seed_everything
 
         let_go_of_memory()
         self.meter.reset()

@@ -114,9 +114,18 @@ def _smaller_if_needed(
 
 
 def told_smaller(job: JobFolder, settings: TrainSettings) -> TrainSettings:
-    """The settings with the mini-batch that this run has come down to before, where it ran out of memory."""
+    """The settings with the mini-batch that this run has come down to before, where it ran out of memory.
+
+    A resumed run that chose its mini-batch keeps it, whatever has been measured since, so that it ends bit for bit as
+    it would have.
+    """
     told = [event for event in job.events("advice") if event.get("about") == ABOUT and event.get("applied")]
-    return settings.model_copy(update={"mini_batch_size": int(told[-1]["value"])}) if told else settings
+    if told:
+        return settings.model_copy(update={"mini_batch_size": int(told[-1]["value"])})
+    begun = int((job.last_event("started") or {}).get("mini_batch_size") or 0)
+    if begun and not job.spec["settings"].get("mini_batch_size"):
+        return settings.model_copy(update={"mini_batch_size": begun})
+    return settings
 
 
 def halve(job: JobFolder, recipe: Any, settings: TrainSettings) -> TrainSettings | None:

@@ -182,6 +182,7 @@ def score_untouched(job: JobFolder, recipe: Any) -> dict[str, Any]:
 
 def train(job: JobFolder, recipe: Any, settings: Any) -> None:
     """Train from the last whole checkpoint, or from the start, and leave the best checkpoint's weights in the model."""
+    from workbench.training.assembling import make_trainer
     from workbench.training.evaluator import RunEvaluator
     from workbench.training.preparing import prepare
     from workbench.training.record import record
@@ -219,42 +220,6 @@ def train(job: JobFolder, recipe: Any, settings: Any) -> None:
         trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
     if job.stop_requested() and trainer.state.global_step < total_steps:
         raise Stopped
-
-
-def make_trainer(
-    job: JobFolder,
-    spec: dict[str, Any],
-    recipe: Any,
-    settings: TrainSettings,
-    datasets: Any,
-    total_steps: int,
-    **watching: Any,
-) -> Any:
-    """The library's trainer of a recipe whose model has been prepared; `watching`: its evaluator and its callbacks."""
-    from transformers import PrinterCallback
-
-    from workbench.training.finite import finite_trainer
-    from workbench.training.freezing import learning_rates
-    from workbench.training.pieces import in_pieces, pieces_a_batch
-    from workbench.training.preparing import prompts_of_columns
-    from workbench.training.trainer import trainer_class, training_arguments
-
-    base, arguments_class = recipe.classes()
-    pieces = pieces_a_batch(spec["kind"], getattr(recipe, "objective", None), settings)
-    arguments = training_arguments(
-        arguments_class,
-        job.path / "checkpoints",
-        settings.model_copy(update={"gradient_accumulation": settings.gradient_accumulation * pieces}),
-        total_steps=total_steps,
-        learning_rate_mapping=learning_rates(recipe.model, settings.part_learning_rates),
-        prompts=prompts_of_columns(recipe.model, datasets) or None,
-        **recipe.extra_arguments(),
-    )
-    trainer = finite_trainer(trainer_class(base, in_pieces(recipe.sampler(), pieces)), job, settings)(
-        model=recipe.model, args=arguments, train_dataset=datasets, loss=recipe.loss(), **watching
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
 
 
 def count_steps(recipe: Any, datasets: Any, settings: Any) -> int:
