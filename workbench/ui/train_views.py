@@ -63,7 +63,7 @@ def lesson(card: Card, spec: dict[str, Any], described: dict[str, Any]) -> str:
 def lesson_words(card: Card, spec: dict[str, Any], described: dict[str, Any]) -> str:
     """The lesson without its card, not escaped: why so, at which sizes, against what, and what is scored first."""
     settings = spec["settings"]
-    parts = [spec["objective_words"]] if spec.get("objective_words") else []
+    parts = [spec["objective_words"]]
     if spec["kind"] == "embedder" and settings["matryoshka"]:
         sizes = settings["matryoshka_dimensions"] or halvings(int(described.get("dimension") or 0))
         if len(sizes) > 1:
