@@ -25,7 +25,7 @@ WORDS = (
 # How an objective's batch can be read with the same result: by the loss itself in mini-batches, or in pieces whose
 # gradients are averaged. Every other one compares the whole batch at once.
 BY_LOSS = {
-    "embedder": ("contrastive", "contrastive-guided"),
+    "embedder": ("contrastive", "contrastive-guided", "graded"),
     "reranker": ("contrastive", "lambda", "listwise"),
     "late-interaction": ("contrastive", "distillation"),
 }
