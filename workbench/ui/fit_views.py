@@ -24,9 +24,7 @@ def fit_box(found: dict[str, Any], job: JobFolder | None) -> str:
 
 def cannot(error: WorkbenchError) -> str:
     """The box where the settings do not make a run."""
-    return (
-        f'<div class="fit"><h2 class="label">{TITLE}</h2><p class="quiet small">{cards.text(error)}</p></div>'
-    )
+    return f'<div class="fit"><h2 class="label">{TITLE}</h2><p class="quiet small">{cards.text(error)}</p></div>'
 
 
 def _estimated(found: dict[str, Any]) -> str:
