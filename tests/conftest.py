@@ -17,6 +17,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from workbench.workspace import Workspace, open_workspace
 
+# What takes long and shows in detail what a quicker test shows in the main: WORKBENCH_SLOW_TESTS=1 runs it too.
+slow = pytest.mark.skipif("WORKBENCH_SLOW_TESTS" not in os.environ, reason="slow: WORKBENCH_SLOW_TESTS=1 runs it")
 LONGEST = ("test_journey", "test_first_minutes", "test_killed_runs", "test_messy_journey", "test_generate")
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import png_bytes
 from training.planted import document, learn, pair_rows, planted, query, scored_rows, splits, words
 
+from tests.conftest import png_bytes
 from workbench.collection.store import Collection, Item, open_collection
 from workbench.errors import WorkbenchError
 from workbench.models import load_embedder

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.conftest import slow
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder, create_job_folder
 from workbench.settings import TrainSettings
@@ -133,6 +134,7 @@ def test_a_run_that_cannot_hold_one_pair_fails_in_words(
     assert [event["value"] for event in job.events("advice")] == [1]
 
 
+@slow
 def test_a_cross_encoder_learns_the_same_from_batches_read_in_pieces(demo_workspace: Workspace) -> None:
     found = {}
     for size in (0, 5):

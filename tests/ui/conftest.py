@@ -144,9 +144,9 @@ def start(workspace: Workspace) -> Iterator[Callable[..., App]]:
         one.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, once for all tests."""
+    """Chromium, once for the tests of a module: while it is open its event loop runs, which other tests cannot have."""
     required = os.environ.get("WORKBENCH_REQUIRE_BROWSER") == "1"
     try:
         from playwright.sync_api import sync_playwright
@@ -168,9 +168,9 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def profile(browser: Any) -> Iterator[Any]:
-    """One profile of the browser for all tests, so that Gradio's scripts are read and compiled once for each page.
+    """One profile of the browser for the tests of a module, so that Gradio's scripts are read and compiled once.
 
     It asks for less motion: drawing what turns would cost the cores that the jobs under test need.
     """

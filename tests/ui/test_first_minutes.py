@@ -78,7 +78,7 @@ def test_the_demo_behind_a_password_is_stopped_resumed_and_removed_in_the_page(
     page.wait_for_function(f"document.querySelector('#runs-loss .plot').data[0].x.at(-1) > {reached}")
     page.click("#run-stop")
     page.wait_for_selector("#run-resume")
-    page.click("#runs-below details.remove summary")
+    page.click("#runs-below details.remove:has(#run-remove) summary")
     page.click("#run-remove")
     page.wait_for_selector("#tab-runs .empty")
     assert not app.workspace.run(FIRST_RUN).exists()

@@ -114,8 +114,8 @@ def test_a_run_that_failed_says_why_and_what_to_press(module_app: App, page: Any
     shown = page.inner_text("#runs-top")
     assert "The GPU ran out of memory." in shown
     assert "Try a mini-batch of 16." in shown
-    page.click("#runs-below details.remove summary")
-    assert "its model, checkpoints and log" in page.inner_text("#runs-below details.remove")
+    page.click("#runs-below details.remove:has(#run-remove) summary")
+    assert "its model, checkpoints and log" in page.inner_text("#runs-below details.remove:has(#run-remove)")
     page.click("#run-remove")
     page.wait_for_function("document.querySelector('#tab-runs h1').innerText !== 'failed'")
     assert not run.path.exists()
