@@ -17,13 +17,19 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from workbench.workspace import Workspace, open_workspace
 
-# What takes long and shows in detail what a quicker test shows in the main: WORKBENCH_SLOW_TESTS=1 runs it too.
-slow = pytest.mark.skipif("WORKBENCH_SLOW_TESTS" not in os.environ, reason="slow: WORKBENCH_SLOW_TESTS=1 runs it")
 LONGEST = ("test_journey", "test_first_minutes", "test_killed_runs", "test_messy_journey", "test_generate")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files begin first, so that no process is left alone with one of them at the end."""
+    """The longest files begin first, so that no process is left alone with one of them at the end.
+
+    Tests marked slow show in detail, or with a browser or a training of their own, what quicker ones show in the main:
+    they are left out unless WORKBENCH_SLOW_TESTS is 1.
+    """
+    if os.environ.get("WORKBENCH_SLOW_TESTS") != "1":
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: WORKBENCH_SLOW_TESTS=1 runs it"))
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 

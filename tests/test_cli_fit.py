@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.conftest import slow
 from workbench import cli
 from workbench.collection.store import Item
 from workbench.collection.writing import CollectionWriter
@@ -52,7 +51,7 @@ def test_what_was_measured_is_told_again_without_measuring(run: Callable[..., An
     assert "1.00 GB at the peak, of 8.0 GB that a device has free" in run(*words).stdout
 
 
-@slow
+@pytest.mark.slow
 def test_a_dry_run_from_the_terminal_leaves_no_job(run: Callable[..., Any], workspace: Workspace) -> None:
     words = ("fit", "--collection", "words", "--set", "batch_size=4", "--set", "max_steps=2")
     done = run(*words, "--measure", "--json")

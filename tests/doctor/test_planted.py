@@ -255,6 +255,7 @@ def test_ten_thousand_items_that_are_turned_round_are_found_and_turned_back(work
     assert open_collection(workspace, "made").fingerprint == before.fingerprint
 
 
+@pytest.mark.slow
 def test_a_hub_and_a_text_that_is_cut_are_found_among_ten_thousand_items(workspace: Workspace, tmp_path: Path) -> None:
     vocabulary = list(dict.fromkeys(words(3_000, random.Random(2)).split()))
     model = tiny_embedder(tmp_path, ["how", "do", *vocabulary])

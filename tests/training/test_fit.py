@@ -262,6 +262,7 @@ def begin(workspace: Workspace, name: str, **wanted: Any) -> JobFolder:
     return jobs.start(workspace, "fit", name, {"collection": "demo", "run": spec_of(workspace, **wanted)})
 
 
+@pytest.mark.slow
 def test_a_dry_run_measures_and_leaves_nothing_behind(demo_workspace: Workspace) -> None:
     job = begin(demo_workspace, "fit-demo")
     assert jobs.wait(job, timeout=400).state == "finished", (job.path / "log.txt").read_text()

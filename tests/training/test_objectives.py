@@ -20,6 +20,8 @@ from workbench.training.objectives import check_guide, embedder_loss
 from workbench.training.teacher import Teacher
 from workbench.workspace import Workspace, open_workspace
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Workspace:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 
-from tests.conftest import slow
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder, create_job_folder
 from workbench.settings import TrainSettings
@@ -19,6 +18,8 @@ from workbench.training.report import curves
 from workbench.training.run import run_training, train_spec
 from workbench.training.trainer import RunCallback
 from workbench.workspace import Workspace
+
+pytestmark = pytest.mark.slow
 
 SHORT = {"max_steps": 6, "batch_size": 16, "evaluations": 3, "evaluation_queries": 10}
 
@@ -134,7 +135,6 @@ def test_a_run_that_cannot_hold_one_pair_fails_in_words(
     assert [event["value"] for event in job.events("advice")] == [1]
 
 
-@slow
 def test_a_cross_encoder_learns_the_same_from_batches_read_in_pieces(demo_workspace: Workspace) -> None:
     found = {}
     for size in (0, 5):

@@ -12,6 +12,8 @@ from workbench.training.run import run_training, train_spec
 from workbench.training.trainer import RunCallback
 from workbench.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 SHORT = {"max_steps": 6, "batch_size": 16, "evaluations": 3, "evaluation_queries": 10, "seed": 3}
 
 

@@ -102,6 +102,7 @@ def test_a_half_written_checkpoint_is_swept_away(tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoint-4").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["reranker", "late-interaction"])
 def test_a_second_stage_is_held_against_its_first_on_what_it_can_read(kind: str, demo_workspace: Workspace) -> None:
     job = started(

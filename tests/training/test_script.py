@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import slow
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder, create_job_folder
 from workbench.training.record import RECIPE_FILE
 from workbench.training.run import run_training, train_spec
 from workbench.training.script import script_of
 from workbench.workspace import Workspace, read_json, write_json
+
+pytestmark = pytest.mark.slow
 
 SHORT = {"max_steps": 6, "batch_size": 16, "evaluations": 3, "evaluation_queries": 10}
 
@@ -72,7 +73,6 @@ def test_the_script_has_the_losses_of_the_run_and_its_model(
     np.testing.assert_allclose(own, again, atol=1e-5)
 
 
-@slow
 def test_the_script_follows_the_settings_of_the_run(demo_workspace: Workspace, tmp_path: Path) -> None:
     settings = {
         "max_steps": 4, "gradient_accumulation": 2, "schedule": "linear", "optimizer": "adafactor", "hardness": 2.0,
@@ -86,7 +86,6 @@ def test_the_script_follows_the_settings_of_the_run(demo_workspace: Workspace, t
     assert losses_in(run_script(text, demo_workspace, tmp_path)) == pytest.approx(losses_of(job), rel=1e-5)
 
 
-@slow
 def test_a_reranker_made_from_an_embedder_is_called_no_reproduction(demo_workspace: Workspace) -> None:
     few = {"max_steps": 2, "evaluations": 1}
     job = trained(demo_workspace, "second", kind="reranker", first_stage="starter", overrides=few)

@@ -22,6 +22,8 @@ from workbench.training.run import run_training, train_spec
 from workbench.training.trainer import EarlyStopping
 from workbench.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 SHORT = {"max_steps": 4, "batch_size": 8, "evaluations": 2, "evaluation_queries": 10, "loader_workers": 0}
 
 
@@ -194,7 +196,7 @@ def test_pictures_sounds_and_videos_are_kept_within_the_limits_also_when_the_mod
     assert len(model_input(Item(video=video()), form)["video"]) == 2
 
 
-@pytest.mark.skipif("WORKBENCH_SLOW_TESTS" not in os.environ, reason="compiling takes minutes on a small machine")
+@pytest.mark.skipif("WORKBENCH_COMPILE_TESTS" not in os.environ, reason="compiling takes minutes on a small machine")
 def test_a_compiled_model_learns_the_same(demo_workspace: Workspace) -> None:
     usual = run(demo_workspace, "usual", max_steps=2)
     compiled = run(demo_workspace, "compiled", max_steps=2, compile=True)

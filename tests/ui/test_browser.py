@@ -147,6 +147,7 @@ def test_the_rail_and_the_theme_work_where_the_browser_refuses_storage(filled: A
     assert page.browsing.errors == []
 
 
+@pytest.mark.slow
 def test_every_tab_is_clean_before_there_is_a_model(filled: App, page: Any) -> None:
     """Nothing serious for axe, light and dark; no wider than a phone; nothing asked of another machine."""
     found = []

@@ -163,6 +163,7 @@ def test_results_are_limited_to_documents_with_the_metadata(searchable: App, pag
     assert page.browsing.dialogs == []
 
 
+@pytest.mark.slow
 def test_thumbs_and_limits_are_fit_for_screen_readers_and_phones(searchable: App, new_page: Callable[..., Any]) -> None:
     page = new_page()
     ask(page, searchable, "a picture")

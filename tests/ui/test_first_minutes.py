@@ -52,6 +52,7 @@ def test_a_fresh_space_is_searched_with_a_fine_tuned_model_in_five_clicks(start:
     assert page.browsing.errors == []
 
 
+@pytest.mark.slow
 def test_the_demo_behind_a_password_is_stopped_resumed_and_removed_in_the_page(
     start: Callable[..., App], page: Any
 ) -> None:

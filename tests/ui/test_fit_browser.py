@@ -11,6 +11,8 @@ from tests.ui.conftest import App, open_tab
 from tests.ui.small import write_zip
 from workbench.collection.importing import import_collection
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def on_train(module_app: App, page: Any, tmp_path: Path) -> Any:

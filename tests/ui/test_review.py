@@ -258,6 +258,7 @@ def test_with_nothing_mined_it_says_to_mine_first_and_leads_there(reviewed: App,
     assert "part=negatives" in page.url
 
 
+@pytest.mark.slow
 def test_the_review_is_fit_for_screen_readers_and_phones(reviewed: App, new_page: Callable[..., Any]) -> None:
     page = new_page()
     for name in ("others", "scans"):

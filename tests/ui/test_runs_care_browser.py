@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.ui.conftest import App, axe, open_tab
 from tests.ui.test_runs_care import EVIL, finished
 from workbench import jobs
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_run_is_noted_and_compared_on_the_page(module_app: App, page: Any) -> None:
