@@ -44,7 +44,7 @@ def test_the_same_message_raised_again_is_a_new_one() -> None:
 
 def test_progress_says_how_far_and_how_long() -> None:
     shown = cards.progress("Importing", Status(state="running", step=50, total=200, eta_seconds=75.0, note="Reading"))
-    assert "Reading · 50 of 200 · about 1 min 15 s left" in shown
+    assert "Reading · 50 of 200 · about 1 min 20 s left" in shown
     assert 'aria-valuenow="25"' in shown
 
 

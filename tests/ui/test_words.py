@@ -45,3 +45,10 @@ def test_directions_and_modalities_are_said_in_words() -> None:
     assert words.direction("text->image") == "text → picture"
     assert words.direction("all") == "as uploaded"
     assert words.modality("text+image") == "text and picture"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(None, "–"), (42.2, "42 s"), (203, "3 min 20 s"), (2271, "38 min"), (11_109, "3 h 5 min")]
+)
+def test_what_is_left_is_said_no_finer_than_it_is_known(seconds: float | None, said: str) -> None:
+    assert words.remaining(seconds) == said

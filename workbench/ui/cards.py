@@ -186,7 +186,7 @@ def _right(aligned: bool) -> str:
 def progress(title: str, status: Status, buttons_html: str = "") -> str:
     """How far a job is, with the time left; a reason when it ended badly."""
     share = min(1.0, status.step / status.total) if status.total else 0.0
-    left = f"about {words.duration(status.eta_seconds)} left" if status.eta_seconds is not None else ""
+    left = f"about {words.remaining(status.eta_seconds)} left" if status.eta_seconds is not None else ""
     counted = f"{status.step:,} of {status.total:,}" if status.total else ""
     detail = " · ".join(part for part in (status.note, counted, left) if part) or "Getting ready"
     if status.reason and status.ended:

@@ -37,7 +37,7 @@ def _measured(found: dict[str, Any]) -> str:
     tone = "good" if found["peak_bytes"] <= free else "bad"
     chip = cards.chip("It fits" if tone == "good" else "It does not fit", tone, "tick" if tone == "good" else "bad")
     memory = f"{words.size(found['peak_bytes'])} of {words.size(free)} on {found['device']}"
-    time = f"about {words.duration(found['run_seconds'])} for {found['steps']:,} steps and the scoring"
+    time = f"about {words.remaining(found['run_seconds'])} for {found['steps']:,} steps and the scoring"
     again = cards.button("Measure again", "measure", identifier="fit-measure")
     return (
         f'<div class="chips">{chip}</div>'

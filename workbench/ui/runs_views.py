@@ -147,7 +147,7 @@ def _stats(run: JobFolder, status: Status, events: list[Event]) -> str:
     evaluated = [point for point in curves["ndcg"] if point[0] > 0]
     best = max(evaluated, key=lambda point: point[1])[0] if evaluated else None
     done, steps = max([status.step, *(point[0] for point in curves["loss"])]), curves["steps"]
-    left = words.duration(status.eta_seconds) if not status.ended and status.eta_seconds is not None else None
+    left = words.remaining(status.eta_seconds) if not status.ended and status.eta_seconds is not None else None
     rate, peak = speed["pairs_per_second"], speed["peak_bytes"]
     pairs = [
         ("Steps", f"{done:,} of {steps:,}" if steps else "–"),

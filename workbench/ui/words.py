@@ -96,6 +96,14 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def remaining(seconds: float | None) -> str:
+    """A guess at what is left, no finer than a guess is: 40 s, 3 min 20 s, 38 min, 3 h 5 min."""
+    if seconds is None or not math.isfinite(seconds) or seconds < 60:
+        return duration(seconds)
+    step = 10 if seconds < 600 else 60
+    return duration(round(seconds / step) * step)
+
+
 def size(count_of_bytes: float | None) -> str:
     """512 B, 25.6 GB: decimal units."""
     if count_of_bytes is None or not math.isfinite(count_of_bytes):
