@@ -10,9 +10,9 @@ from training.planted import pair_rows, planted, scored_rows
 from workbench.collection.store import Collection, Item
 from workbench.errors import WorkbenchError
 from workbench.job_folder import create_job_folder
-from workbench.settings import TrainSettings
+from workbench.settings import OBJECTIVES, TrainSettings
 from workbench.training.run import run_training, train_spec
-from workbench.training.shape import OBJECTIVES, Shape, choose_objective, shape_of
+from workbench.training.shape import Shape, choose_objective, shape_of
 from workbench.workspace import Workspace
 
 PAIRS = Shape(positives=100, told=100, distinct=1, queries=100, levels={1.0: 100}, modality_pairs={"text->text": 100})

@@ -15,12 +15,13 @@ from workbench.errors import WorkbenchError
 from workbench.settings.conflicts import ModelFacts, asks_for_a_device, conflicts
 from workbench.settings.declare import GROUPS
 from workbench.settings.learning import BatchSettings, LearningSettings, TimeSettings, WatchingSettings
-from workbench.settings.lesson import LearntSettings, NegativesSettings, ObjectiveSettings
+from workbench.settings.lesson import OBJECTIVES, LearntSettings, NegativesSettings, ObjectiveSettings
 from workbench.settings.machine import InputSettings, MemorySettings
 
 __all__ = [
     "GROUPS",
     "KINDS",
+    "OBJECTIVES",
     "PRESETS",
     "PRESET_WORDS",
     "Kind",

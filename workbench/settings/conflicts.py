@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.settings.lesson import OBJECTIVES
+
 if TYPE_CHECKING:
     from workbench.settings import TrainSettings
 
@@ -17,14 +19,6 @@ SEES = {"image": "pictures", "audio": "sound", "video": "video"}
 GUIDED = ("auto", "contrastive-guided")
 TAUGHT = ("auto", "margin", "distillation")
 SCALED = ("auto", "contrastive")
-OBJECTIVES = {
-    "embedder": (
-        "auto", "contrastive", "contrastive-guided", "similarity", "binary", "graded", "margin",
-        "distillation",
-    ),
-    "reranker": ("auto", "bce", "lambda", "listwise", "contrastive", "margin", "distillation"),
-    "late-interaction": ("auto", "contrastive", "distillation"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,8 +104,8 @@ def _is_rate(words: str) -> bool:
 
 def _objective(settings: TrainSettings, model: ModelFacts) -> Iterator[Conflict]:
     objective = settings.objective
-    if objective not in OBJECTIVES[model.kind]:
-        others = ", ".join(OBJECTIVES[model.kind])
+    if objective not in ("auto", *OBJECTIVES[model.kind]):
+        others = ", ".join(("auto", *OBJECTIVES[model.kind]))
         yield "objective", f"“{objective}” is no objective of a {model.kind}. Choose {others}."
     if settings.hardness and (model.kind != "embedder" or objective not in SCALED):
         yield "hardness", "Only the objective contrastive of an embedder weighs answers by hardness. Set it to 0."

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, field_validator
 
 from workbench.settings.declare import setting
 
-ObjectiveName = Literal[
-    "auto",
-    "contrastive",
-    "contrastive-guided",
-    "similarity",
-    "binary",
-    "graded",
-    "margin",
-    "distillation",
-    "bce",
-    "lambda",
-    "listwise",
-]
+EmbedderObjective = Literal[
+    "contrastive", "contrastive-guided", "similarity", "binary", "graded", "margin", "distillation"
+]  # fmt: skip
+RerankerObjective = Literal["bce", "lambda", "listwise", "contrastive", "margin", "distillation"]
+LateInteractionObjective = Literal["contrastive", "distillation"]
+ObjectiveName = Literal["auto", EmbedderObjective, RerankerObjective, LateInteractionObjective]
+# What a run of each kind can learn; `auto` stands for one of them.
+OBJECTIVES: dict[str, tuple[str, ...]] = {
+    "embedder": get_args(EmbedderObjective),
+    "reranker": get_args(RerankerObjective),
+    "late-interaction": get_args(LateInteractionObjective),
+}
 
 
 class ObjectiveSettings(BaseModel):

@@ -12,21 +12,8 @@ import numpy as np
 
 from workbench.collection.store import Collection, Judged
 from workbench.errors import WorkbenchError
-from workbench.settings import TrainSettings
+from workbench.settings import OBJECTIVES, TrainSettings
 
-OBJECTIVES: dict[str, tuple[str, ...]] = {
-    "embedder": (
-        "contrastive",
-        "contrastive-guided",
-        "similarity",
-        "binary",
-        "graded",
-        "margin",
-        "distillation",
-    ),
-    "reranker": ("bce", "lambda", "listwise", "contrastive", "margin", "distillation"),
-    "late-interaction": ("contrastive", "distillation"),
-}
 OF_MODELS = ("mined", "generated")
 # From these shares on a few odd scores are not a slip but the way the collection was judged.
 FLOAT_SHARE, GRADED_SHARE, WRONG_SHARE = 0.1, 0.1, 0.2
