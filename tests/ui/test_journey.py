@@ -98,13 +98,20 @@ def evaluate(page: Any) -> None:
     page.click("#run-evaluate")
     page.wait_for_selector("#evaluate-start")
     page.click("#evaluate-start")
-    page.wait_for_selector("#evaluate-result table, #evaluate-job .notice.bad")
+    page.wait_for_selector("#evaluate-sizes table, #evaluate-job .notice.bad")
     assert page.locator("#evaluate-job .notice.bad").count() == 0, page.inner_text("#evaluate-job")
     lines = page.evaluate("document.querySelector('#evaluate-plot .plot').data.map((one) => [one.name, one.line.dash])")
     assert lines == [["starter", "dash"], ["emoji-1", "solid"]]
-    shown = page.inner_text("#tab-evaluate")
-    for words in ("Did it help?", "Recommendation", "text → picture", "picture → text", "Gained most"):
-        assert words in shown
+    expected = {
+        "size": ("Recommendation", "Every size"),
+        "verdicts": ("Did it help?", "text → picture", "picture → text"),
+        "queries": ("Gained most", "Lost most"),
+    }
+    for part, said in expected.items():
+        page.click(f"#part-{part}")
+        page.wait_for_selector(f"#evaluate-{part} .card")
+        shown = page.inner_text("#tab-evaluate")
+        assert [words for words in said if words not in shown] == [], part
 
 
 def make_searchable(page: Any) -> None:

@@ -1,4 +1,4 @@
-"""The parts of the Data tab: what can be done with the collection in hand, one of them shown at a time.
+"""The parts of a tab: what can be done with the collection or the evaluation in hand, one of them shown at a time.
 
 A part is named in the address (`part=check`). It makes its widgets inside a column of its own and wires its handlers
 itself; a handler may return ``{page.place: place.at(part="review")}`` to move on to another part.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from workbench.collection.store import Collection
 from workbench.ui import cards
 from workbench.ui.page import Widgets
 from workbench.ui.place import Place
@@ -22,7 +21,7 @@ class Part(Protocol):
     title: str
     widgets: list[Any]
 
-    def draw(self, place: Place, collection: Collection) -> Widgets:
+    def draw(self, place: Place, subject: Any) -> Widgets:
         """Values for its widgets when it is the part shown, read from disk."""
         ...
 
@@ -36,19 +35,19 @@ def chosen(parts: Sequence[Part], place: Place) -> Part:
     return next((part for part in parts if part.name == place.part), parts[0])
 
 
-def draw_parts(parts: Sequence[Part], place: Place, collection: Collection | None) -> Widgets:
-    """The widgets of all parts: the chosen one drawn and the others hidden; all hidden without a collection."""
-    shown = chosen(parts, place) if collection is not None else None
+def draw_parts(parts: Sequence[Part], place: Place, subject: Any) -> Widgets:
+    """The widgets of all parts: the chosen one drawn and the others hidden; all hidden without a subject."""
+    shown = chosen(parts, place) if subject is not None else None
     changed: Widgets = {}
     for part in parts:
         if part is not shown:
             changed |= part.hide()
-    if shown is not None and collection is not None:
-        changed |= shown.draw(place, collection)
+    if shown is not None:
+        changed |= shown.draw(place, subject)
     return changed
 
 
-def buttons(parts: Sequence[Part], shown: Part, badges: Mapping[str, tuple[str, str]]) -> str:
+def buttons(parts: Sequence[Part], shown: Part, badges: Mapping[str, tuple[str, str]], noun: str = "collection") -> str:
     """The row of buttons. badges: by a part's name, what stands behind its title, and that in words."""
     made = ""
     for part in parts:
@@ -59,4 +58,4 @@ def buttons(parts: Sequence[Part], shown: Part, badges: Mapping[str, tuple[str, 
             f'<button type="button" class="part" data-act="part" data-part="{part.name}" '
             f'id="part-{part.name}"{current}>{cards.text(part.title)}{badge}</button>'
         )
-    return f'<nav class="parts" aria-label="Parts of the collection">{made}</nav>'
+    return f'<nav class="parts" aria-label="Parts of the {cards.text(noun)}">{made}</nav>'

@@ -1,4 +1,4 @@
-"""The Evaluate tab: score models on the held-out part, side by side, at every size, and say which size to ship."""
+"""The frame of the Evaluate tab: which evaluation is shown, part by part, and the form that starts another."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ from workbench.evaluation.evaluate import (
 )
 from workbench.job_folder import JobFolder
 from workbench.models.source import typed_reference
-from workbench.ui import evaluate_views, job_views, plots
+from workbench.ui import job_views, parts
 from workbench.ui.choices import collection_in_hand, embedder_choices, run_base
+from workbench.ui.evaluate import views
+from workbench.ui.evaluate.queries import QueriesPart
+from workbench.ui.evaluate.size import SizePart
+from workbench.ui.evaluate.verdicts import VerdictsPart
 from workbench.ui.page import Page, Widgets, clock, view
 from workbench.ui.place import Place
 from workbench.workspace import propose_name
@@ -40,10 +44,9 @@ class EvaluateTab:
         self.page = page
         self.top = view("evaluate-top")
         self.job = view("evaluate-job")
-        with gr.Row(elem_id="evaluate-main", elem_classes=["wide-narrow"], visible=False) as self.main:
-            self.plot = plots.make_plot("evaluate-plot")
-            self.advice = view("evaluate-advice")
-        self.result = view("evaluate-result")
+        self.row = view("evaluate-parts")
+        self.parts: list[parts.Part] = [SizePart(page), VerdictsPart(page), QueriesPart(page)]
+        self.foot = view("evaluate-foot")
         with gr.Accordion("Evaluate models", open=True, elem_id="evaluate-form", elem_classes=["card"]) as self.form:
             with gr.Row(elem_classes=["form-row"]):
                 self.models = gr.Dropdown(
@@ -66,13 +69,14 @@ class EvaluateTab:
 
     def _wire(self, tab: gr.Tab) -> None:
         page = self.page
-        shown = [self.top, self.job, self.main, self.plot, self.advice, self.result, self.form, self.timer, self.seen]
+        inner = [widget for part in self.parts for widget in part.widgets]
+        shown = [self.top, self.job, self.row, *inner, self.foot, self.form, self.timer, self.seen]
         drawn = [*shown, self.models, self.collection]
         page.refresh(tab, "evaluate", self.refresh, [], drawn, timer=self.timer)
         page.watch("evaluate", self.timer, self.watch_job, [self.seen], shown)
         page.on([self.start.click], self.start_evaluation,
                 [self.models, self.collection, self.dimensions, self.precisions], drawn)  # fmt: skip
-        page.on([self.top.click, self.job.click, self.result.click], self.use_view, [], drawn)
+        page.on([one.click for one in (self.top, self.job, self.row, self.foot)], self.use_view, [], drawn)
 
     def refresh(self, place: Place) -> Widgets:
         """Everything of the tab, read from disk."""
@@ -109,9 +113,11 @@ class EvaluateTab:
         act, name = said["act"], str(said.get("name", ""))
         if act == "choose":
             return self._at(place.at(evaluation=str(said["evaluation"])))
+        if act == "part":
+            return self._at(place.at(part=str(said["part"])))
         if act == "remove":
             remove_evaluation(self.page.workspace, name)
-            return self._at(place.at(evaluation=""))
+            return self._at(place.at(evaluation="", part=""))
         job_views.use_job(self.page.workspace, act, name)
         return self.refresh(place)
 
@@ -143,32 +149,40 @@ class EvaluateTab:
             self.job: "".join(tasks),
             self.timer: clock(any(not job.status().ended for job in current), TICK_SECONDS),
             self.seen: self._seen(),
-            **self._draw(listed, shown, bool(list_collections(workspace)), bool(current)),
+            **self._draw(place, listed, shown, bool(list_collections(workspace)), bool(current)),
         }
 
     def _draw(
-        self, listed: list[EvaluationCard], shown: EvaluationCard | None, has_collection: bool, at_work: bool
+        self,
+        place: Place,
+        listed: list[EvaluationCard],
+        card: EvaluationCard | None,
+        has_collection: bool,
+        at_work: bool,
     ) -> Widgets:
-        if shown is None:
+        if card is None:
             return {
-                self.top: evaluate_views.nothing(has_collection),
-                self.main: gr.Row(visible=False),
-                self.result: "",
+                self.top: views.nothing(has_collection),
+                self.row: "",
+                **parts.draw_parts(self.parts, place, None),
+                self.foot: "",
                 self.form: gr.Accordion(visible=has_collection, open=not at_work),
             }
-        evaluation = load_evaluation(self.page.workspace, shown.name)
-        try:
-            collection = open_collection(self.page.workspace, shown.collection)
-        except WorkbenchError:
-            collection = None  # removed since: the numbers stand for themselves
+        shown = self._shown(card)
         return {
-            self.top: evaluate_views.top(listed, shown, evaluation),
-            self.main: gr.Row(visible=True),
-            self.plot: evaluate_views.plot(evaluation),
-            self.advice: evaluate_views.advice(evaluation),
-            self.result: evaluate_views.result(evaluation, collection),
+            self.top: views.top(listed, card, shown.evaluation),
+            self.row: parts.buttons(self.parts, parts.chosen(self.parts, place), {}, "evaluation"),
+            **parts.draw_parts(self.parts, place, shown),
+            self.foot: views.foot(shown.evaluation),
             self.form: gr.Accordion(label="Evaluate other models or sizes", visible=True, open=False),
         }
+
+    def _shown(self, card: EvaluationCard) -> views.Shown:
+        evaluation = load_evaluation(self.page.workspace, card.name)
+        try:
+            return views.Shown(evaluation, open_collection(self.page.workspace, card.collection))
+        except WorkbenchError:
+            return views.Shown(evaluation, None)  # removed since: the numbers stand for themselves
 
     def _jobs(self) -> list[JobFolder]:
         return job_views.open_jobs(self.page.workspace, "evaluate")

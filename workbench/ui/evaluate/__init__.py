@@ -1,0 +1,12 @@
+"""The Evaluate tab: score models on the held-out part, side by side, and read the answers part by part.
+
+tab.py        the frame: which evaluation is shown, the form that starts one, its progress
+views.py      the HTML of the frame, and what the parts share
+size.py       which size to ship: NDCG@10 against dimension, the recommendation, every size
+verdicts.py   whether it helped: comparisons, directions
+queries.py    who gained and who lost
+"""
+
+from workbench.ui.evaluate.tab import build
+
+__all__ = ["build"]

@@ -1,0 +1,81 @@
+"""The HTML of the Evaluate tab's frame, and what its parts share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.collection.store import Collection
+from workbench.evaluation import report
+from workbench.evaluation.evaluate import EvaluationCard
+from workbench.evaluation.held_out import ALL
+from workbench.ui import cards, plots, words
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The evaluation in hand. collection: what it was taken on, None where that has been removed since."""
+
+    evaluation: dict[str, Any]
+    collection: Collection | None
+
+
+def nothing(has_collection: bool) -> str:
+    """The tab before the first evaluation."""
+    if not has_collection:
+        return cards.heading("Evaluate") + cards.empty(
+            "Import a collection first; its held-out part is what models are scored on.",
+            cards.button("Bring pairs", "", primary=True, open_tab="data"),
+        )
+    lead = "Score models on the held-out part of your collection, side by side and at every size."
+    return cards.heading("Evaluate", cards.text(lead))
+
+
+def top(listed: list[EvaluationCard], shown: EvaluationCard, evaluation: dict[str, Any]) -> str:
+    """The question this tab answers, what was measured, and the select of evaluations."""
+    first = report.rows_of(evaluation)[0]
+    queries = words.count(first["queries"], "held-out query", "held-out queries")
+    lead = (
+        f"{queries} of <b>{cards.text(shown.collection)}</b> against {words.count(first['documents'], 'document')}. "
+        "Each model read the collection once; every size comes from the same vectors."
+    )
+    options = ((card.name, f"{card.name} · {words.clock(card.created)}") for card in listed)
+    choice = cards.chooser("evaluation", "Evaluation", options, shown.name)
+    return f'<div class="split top">{cards.heading("Did it help, and which size should I ship?", lead)}{choice}</div>'
+
+
+def is_tuned(reference: str) -> bool:
+    """Whether a model is a run of ours; all others are untouched."""
+    return reference.startswith("run:")
+
+
+def tones(models: list[str]) -> dict[str, str]:
+    """The series colour of each model: grey for untouched ones, the accent for the first tuned one."""
+    found: dict[str, str] = {}
+    for model in models:
+        tuned = sum(tone != plots.BASE for tone in found.values())
+        found.setdefault(model, str(min(tuned + 1, 4)) if is_tuned(model) else plots.BASE)
+    return found
+
+
+def told_apart(evaluation: dict[str, Any]) -> list[str]:
+    """The directions to show: the uploaded one is left out where one of the others is just the same."""
+    names = report.directions(evaluation)
+    scored = {
+        name: [(row["model"], row["queries"], row["documents"], row["metrics"]) for row in rows]
+        for name in names
+        if (rows := report.rows_of(evaluation, name))
+    }
+    again = any(scored[name] == scored.get(ALL) for name in scored if name != ALL)
+    return [name for name in names if not (again and name == ALL)]
+
+
+def foot(evaluation: dict[str, Any]) -> str:
+    """The evaluation's name and age, and its removal."""
+    name = str(evaluation["evaluation"])
+    goes = (
+        f"This deletes the numbers of “{cards.text(name)}”. Models and collections stay; evaluating again is quick "
+        "while their vectors are kept."
+    )
+    said = f"Evaluation {name}, {words.clock(evaluation.get('created'))}"
+    return cards.foot(said, cards.remove("evaluation", goes, name))
