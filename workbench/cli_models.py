@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -100,18 +101,53 @@ def add(
 
 
 @models.command()
+def join(
+    text: Annotated[str, typer.Option(metavar="M", help="The text embedder. " + MODEL_HELP)],
+    name: Annotated[str, typer.Option(help="What the joined model is called.")],
+    image: Annotated[str, typer.Option(metavar="M", help="A model whose picture encoder is taken.")] = "",
+    audio: Annotated[str, typer.Option(metavar="M", help="A model whose sound encoder is taken.")] = "",
+    audio_seconds: Annotated[float, typer.Option(help="How much of each sound is heard, 0.5 to 30 seconds.")] = 10.0,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make one model of a text embedder and encoders of pictures and sound, to be trained next."""
+    with in_words(debug):
+        quiet_libraries(debug)
+        from workbench.models.join import join_models
+
+        found = join_models(
+            open_workspace(workspace),
+            text=lasting(text),
+            image=lasting(image) if image else "",
+            audio=lasting(audio) if audio else "",
+            name=name,
+            audio_seconds=audio_seconds,
+            say=lambda words: typer.echo(f"{words} …", err=True),
+        )
+    answer(found, as_json, f"Joined as {found['reference']}.\n{found_words(found)}")
+
+
+@models.command()
 def remove(
     reference: Annotated[str, typer.Argument(metavar="M", help="The reference under which it was added.")],
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Forget an added model; its files stay."""
+    """Forget an added model. Its files stay; those of a joined one are deleted."""
     with in_words(debug):
-        from workbench.models.added import remove_model
+        from workbench.models.added import added_model, remove_model, was_joined
 
-        remove_model(open_workspace(workspace), reference)
-    answer({"removed": reference}, as_json, f"“{reference}” is no longer among your models. Its files stay.")
+        opened = open_workspace(workspace)
+        found = added_model(opened, reference)
+        made_here = found is not None and was_joined(opened, found)
+        if made_here and not yes and sys.stdin.isatty():
+            typer.confirm(f"Delete “{reference}” with its files? Runs that started from it keep theirs.", abort=True)
+        remove_model(opened, reference)
+    files = "Its files are deleted." if made_here else "Its files stay."
+    answer({"removed": reference}, as_json, f"“{reference}” is no longer among your models. {files}")
 
 
 def found_words(found: dict[str, Any]) -> str:

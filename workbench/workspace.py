@@ -140,6 +140,11 @@ class Workspace:
         return self.root / "fits"
 
     @property
+    def models(self) -> Path:
+        """Models that were joined here."""
+        return self.root / "models"
+
+    @property
     def exports(self) -> Path:
         return self.root / "exports"
 

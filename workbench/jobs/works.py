@@ -24,6 +24,7 @@ WORKS = {
     "mine": "workbench.enrich.mining:run_mining",
     "generate": "workbench.enrich.generating:run_generation",
     "add-model": "workbench.models.examine:run_add",
+    "join-models": "workbench.models.join:run_join",
 }
 # These never compute on a device, so they start at once beside a running job.
 WORKS_WITHOUT_DEVICE = frozenset({"import", "export", "push"})

@@ -6,6 +6,7 @@ path ever comes from the page.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ PREFIX = "added:"
 class AddedModel:
     """One added model: what its check found, where it lies, and what the user allowed or told.
 
-    folder: of an `added:NAME`. trusted: it may run its own code. prompts: the user's, by side, before the model's own.
+    folder: of an `added:NAME`; one that was joined here lies in the workspace, and is named from there. trusted: it may
+    run its own code. prompts: the user's, by side, before the model's own.
     """
 
     reference: str
@@ -52,7 +54,7 @@ def added_folder(workspace: Workspace, reference: str) -> Path:
     found = added_model(workspace, reference)
     if found is None:
         raise WorkbenchError(f"There is no added model “{reference}”. To see them: python -m workbench models")
-    folder = Path(found.folder)
+    folder = workspace.root / found.folder
     if not folder.is_dir():
         raise WorkbenchError(
             f"The folder of “{reference}” is gone: {folder}. Put it back, or type: "
@@ -75,12 +77,19 @@ def add_model(workspace: Workspace, model: AddedModel) -> None:
 
 
 def remove_model(workspace: Workspace, reference: str) -> None:
-    """Forget an added model; its files stay. Raises WorkbenchError if it was not added."""
-    rows = _rows(workspace)
-    kept = [row for row in rows if row["reference"] != reference]
-    if len(kept) == len(rows):
+    """Forget an added model; its files stay, unless it was joined here. Raises WorkbenchError if it was not added."""
+    found = added_model(workspace, reference)
+    if found is None:
         raise WorkbenchError(f"“{reference}” was not added, so it cannot be removed.")
-    write_json(_path(workspace), {"models": kept})
+    rows = [row for row in _rows(workspace) if row["reference"] != reference]
+    write_json(_path(workspace), {"models": rows})
+    if was_joined(workspace, found):
+        shutil.rmtree(workspace.models / reference.removeprefix(PREFIX), ignore_errors=True)
+
+
+def was_joined(workspace: Workspace, model: AddedModel) -> bool:
+    """Whether a model was made here, so that its files go with it."""
+    return bool(model.folder) and (workspace.root / model.folder).parent == workspace.models
 
 
 def _rows(workspace: Workspace) -> list[dict[str, Any]]:

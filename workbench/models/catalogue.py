@@ -89,7 +89,7 @@ def describe(workspace: Workspace, reference: str) -> dict[str, Any]:
 def check_trainable(workspace: Workspace, reference: str) -> None:
     """Raise WorkbenchError if no run can start from this model, with the reason of its family."""
     added = added_model(workspace, reference)
-    folder = Path(added.folder if added and added.folder else reference).expanduser()
+    folder = workspace.root / added.folder if added and added.folder else Path(reference).expanduser()
     reason = family_of(reference, folder if folder.is_dir() else None).untrainable
     if reason:
         raise WorkbenchError(f"“{reference}” cannot be trained. {reason}")

@@ -22,6 +22,7 @@ CHUNK = 256
 # The library sorts by length what it gets at once: more texts at once, less padding. Only for a model that has shown
 # itself quick, so that a stop never waits for long.
 TEXT_CHUNK, QUICK_SECONDS = 1024, 30.0
+READABLE = ("text", "image", "audio", "video", "text+image")
 WORDS = {"text": "text", "image": "pictures", "audio": "sound", "video": "video"}
 
 Progress = Callable[[int, int], None]
@@ -64,7 +65,12 @@ class Embedder:
     @property
     def modalities(self) -> tuple[str, ...]:
         """What it reads: some of text, image, audio, video, and pairs such as text+image."""
-        return readable_modalities(self.model.modalities)
+        routes = getattr(self.model[0], "sub_modules", None)
+        if routes is None:
+            return readable_modalities(self.model.modalities)
+        # Each for itself: that one has a chat template does not mean that it sees what another one sees.
+        found = [kind for route in routes.values() for kind in readable_modalities(getattr(route[0], "modalities", ()))]
+        return tuple(kind for kind in READABLE if kind in found)
 
     @property
     def asymmetric(self) -> bool:
