@@ -119,7 +119,7 @@ def test_bad_requests_leave_nothing_behind(workspace, collection, loaded):
     [
         ("nonsense", "There is no model “nonsense”"),
         ("run:nobody", "There is no run named “nobody”"),
-        ("remote:x", "behind an address"),
+        ("remote:x", "There is no remote model “x”"),
         ("starter-reranker", "is a reranker model, which makes no vectors to score"),
     ],
 )

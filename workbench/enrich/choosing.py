@@ -16,9 +16,9 @@ from workbench.enrich.prompting import (
     TEXT_CHARACTERS,
     filled_prompt,
     media_tokens,
-    text_tokens,
 )
 from workbench.errors import WorkbenchError
+from workbench.models.remote_input import text_tokens
 from workbench.workspace import Workspace
 
 TEXTS_AT_ONCE = 10_000

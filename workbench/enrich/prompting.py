@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 from workbench.collection.store import Item
+from workbench.models.remote_input import PICTURE_TOKENS, data_url
 
 DEFAULT_PROMPT = (
     "Below is one document of a collection that people search. Write {count} different queries that somebody might "
@@ -19,8 +20,6 @@ TEXT_CHARACTERS = 6000
 PICTURE_PIXELS = 768
 VIDEO_FRAMES = 4
 SOUND_SECONDS, SOUND_RATE = 60, 16_000
-# As OpenAI counts a picture of 768 × 768 pixels; other models count otherwise, by some hundreds.
-PICTURE_TOKENS = 765
 SOUND_TOKENS = 10 * SOUND_SECONDS
 ANSWER_TOKENS = 30  # of one query with its quotes, generously
 
@@ -53,12 +52,6 @@ def filled_prompt(prompt: str, count: int, text: str | None) -> str:
     return f"{before}\n\nThe document:\n{shown}" if shown else before
 
 
-def text_tokens(text: str) -> int:
-    """About how many tokens a text has: four characters each in ASCII, one and a half elsewhere."""
-    plain = len(text.encode("ascii", "ignore"))
-    return round(plain / 4 + (len(text) - plain) / 1.5)
-
-
 def media_tokens(modality: str) -> int:
     """About how many tokens the media of a document of this modality (`text+image` for example) have."""
     tokens = {"image": PICTURE_TOKENS, "video": VIDEO_FRAMES * PICTURE_TOKENS, "audio": SOUND_TOKENS}
@@ -78,11 +71,7 @@ def _video_parts(data: bytes) -> list[dict[str, Any]]:
 
 
 def _image_url(picture: Any) -> dict[str, Any]:
-    picture.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=85)
-    uri = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
-    return {"type": "image_url", "image_url": {"url": uri}}
+    return {"type": "image_url", "image_url": {"url": data_url(picture, PICTURE_PIXELS, 85)}}
 
 
 def _sound_part(data: bytes) -> dict[str, Any]:

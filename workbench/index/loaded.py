@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from workbench.index.recent import Recent
+from workbench.models.source import REMOTE
 from workbench.workspace import Workspace
 
 KEPT_EMBEDDERS = 3
@@ -58,6 +59,8 @@ def version_on_disk(workspace: Workspace, reference: str) -> int:
     """
     if reference.startswith("run:"):
         folder = workspace.run(reference.removeprefix("run:")) / "model"
+    elif reference.startswith(REMOTE):
+        folder = workspace.root / "remotes.json"
     else:
         folder = Path(reference).expanduser()
     try:

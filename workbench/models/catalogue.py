@@ -15,6 +15,8 @@ from typing import Any
 from workbench.errors import WorkbenchError
 from workbench.models.added import added_model
 from workbench.models.families import catalogue_data, family_of
+from workbench.models.remote import PREFIX as REMOTE
+from workbench.models.remote import described, remote_model
 from workbench.models.source import find, kind_of, run_model_folder
 from workbench.workspace import Workspace, read_json
 
@@ -57,6 +59,8 @@ def describe(workspace: Workspace, reference: str) -> dict[str, Any]:
         return asdict(known)
     if (added := added_model(workspace, reference)) is not None:
         return {key: getattr(added, key) for key in CatalogueEntry.__dataclass_fields__}
+    if reference.startswith(REMOTE):
+        return described(remote_model(workspace, reference))
     about: dict[str, Any] = {
         "reference": reference,
         "kind": "embedder",
@@ -88,6 +92,10 @@ def describe(workspace: Workspace, reference: str) -> dict[str, Any]:
 
 def check_trainable(workspace: Workspace, reference: str) -> None:
     """Raise WorkbenchError if no run can start from this model, with the reason of its family."""
+    if reference.startswith(REMOTE):
+        raise WorkbenchError(
+            f"“{reference}” lies behind an address, so it cannot be trained here. Choose a model with its own weights."
+        )
     added = added_model(workspace, reference)
     folder = workspace.root / added.folder if added and added.folder else Path(reference).expanduser()
     reason = family_of(reference, folder if folder.is_dir() else None).untrainable

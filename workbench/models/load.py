@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from workbench.errors import WorkbenchError
 from workbench.models.added import added_model
 from workbench.models.embedder import Embedder
 from workbench.models.families import family_of, fit_to_family
+from workbench.models.remote import remote_model
+from workbench.models.remote_embedder import RemoteEmbedder
+from workbench.models.remote_reranker import RemoteReranker
 from workbench.models.reranker import Reranker
-from workbench.models.source import ModelSource, find, fingerprint_folder
+from workbench.models.source import REMOTE, ModelSource, find, fingerprint_folder
 from workbench.models.starter import starter_folder
 from workbench.workspace import Workspace
 
@@ -23,19 +26,22 @@ HARMLESS_MISSING = ("pooler", "lm_head", "classifier", "score", "position_ids", 
 def load_embedder(
     workspace: Workspace, reference: str, *, trust_remote_code: bool = False, device: str | None = None
 ) -> Embedder:
-    """The embedder behind `starter`, `run:NAME`, a folder or a Hub id, on the best device at hand.
+    """The embedder behind `starter`, `run:NAME`, `remote:NAME`, a folder or a Hub id, on the best device at hand.
 
     Raises WorkbenchError if there is none, it is a reranker, or a package, the network or a permission is missing.
     """
-    from sentence_transformers import SentenceTransformer
-
     source = find(workspace, reference, trust_remote_code=trust_remote_code)
     if source.kind != "embedder":
         raise WorkbenchError(
             f"“{reference}” is a {source.kind} model, which compares pairs and makes no vectors to search by. "
             "Choose an embedder here, and this one as the reranker."
         )
+    if reference.startswith(REMOTE):
+        # All of an Embedder but what training takes, which it refuses in words.
+        return cast(Embedder, RemoteEmbedder(remote_model(workspace, reference)))
     folder = source.folder or starter_folder()
+    from sentence_transformers import SentenceTransformer
+
     with loading_in_words(reference):
         model = SentenceTransformer(str(folder), **_arguments(trust_remote_code or source.trusted, device))
     family, added = family_of(reference, folder), added_model(workspace, reference)
@@ -50,18 +56,20 @@ def load_reranker(
 
     An embedder is refused: it has nothing to add to its own ranking. Raises WorkbenchError as `load_embedder` does.
     """
-    from sentence_transformers import CrossEncoder, MultiVectorEncoder
-
     source = find(workspace, reference, trust_remote_code=trust_remote_code)
     if source.kind == "embedder":
         raise WorkbenchError(
             f"“{reference}” is an embedder and cannot rerank. Choose starter-reranker, or a run of the kind "
             "reranker or late-interaction."
         )
+    if reference.startswith(REMOTE):
+        return cast(Reranker, RemoteReranker(remote_model(workspace, reference)))
     if source.folder is None:
         from workbench.models.starter import build_starter_reranker
 
         return Reranker(build_starter_reranker(device or best_device()), reference, _starter_fingerprint(source))
+    from sentence_transformers import CrossEncoder, MultiVectorEncoder
+
     model_class = CrossEncoder if source.kind == "reranker" else MultiVectorEncoder
     with loading_in_words(reference):
         model = model_class(str(source.folder), **_arguments(trust_remote_code or source.trusted, device))

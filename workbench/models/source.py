@@ -1,4 +1,5 @@
-"""Where a model comes from: `starter`, `starter-reranker`, `run:NAME`, a folder, or an id on the Hugging Face Hub.
+"""Where a model comes from: `starter`, `starter-reranker`, `run:NAME`, a folder, an id on the Hugging Face Hub, or an
+address, `remote:NAME`.
 
 `find` turns a reference into a folder that holds safetensors weights, or says in words why it cannot. Weights in
 pickle formats are never fetched and never loaded, because loading them can run a stranger's code.
@@ -15,6 +16,8 @@ from workbench.errors import WorkbenchError
 from workbench.models.added import PREFIX, added_folder, added_model
 from workbench.models.hub import fetch, fetch_weights
 from workbench.models.refusals import modules_of, read_settings, refuse_unfit
+from workbench.models.remote import PREFIX as REMOTE
+from workbench.models.remote import remote_model
 from workbench.models.starter import starter_folder
 from workbench.workspace import Workspace, check_name, read_json
 
@@ -31,7 +34,7 @@ KINDS_BY_CLASS = {
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model that has been found. `folder` is None for a starter.
+    """A model that has been found. `folder` is None for a starter, and for one behind an address.
 
     trusted: it comes from a run whose user let the base model run its own code.
     """
@@ -48,8 +51,8 @@ def find(workspace: Workspace, reference: str, *, trust_remote_code: bool = Fals
     reference = reference.strip()
     if reference in STARTERS:
         return ModelSource(reference, None, "reranker" if reference.endswith("reranker") else "embedder")
-    if reference.startswith("remote:"):
-        raise WorkbenchError("Models behind an address cannot be used here. Choose a run, a folder or a Hub id.")
+    if reference.startswith(REMOTE):
+        return ModelSource(reference, None, remote_model(workspace, reference).kind)
     if reference.startswith("run:"):
         name = reference.removeprefix("run:")
         source = _from_folder(reference, run_model_folder(workspace, name))
@@ -83,6 +86,11 @@ def settings_folder(workspace: Workspace, reference: str) -> Path:
         return run_model_folder(workspace, reference.removeprefix("run:"))
     if reference.startswith(PREFIX):
         return added_folder(workspace, reference)
+    if reference.startswith(REMOTE):
+        raise WorkbenchError(
+            f"“{reference}” lies behind an address: it has no files here, and nothing to train. To try it: "
+            f"python -m workbench models remote check {reference.removeprefix(REMOTE)}"
+        )
     folder = Path(reference).expanduser()
     if reference and folder.is_dir():
         return folder
@@ -105,7 +113,7 @@ def typed_reference(reference: str) -> str:
     reference = reference.strip()
     if reference in STARTERS:
         return reference
-    for prefix, noun in (("run:", "run"), (PREFIX, "model")):
+    for prefix, noun in (("run:", "run"), (PREFIX, "model"), (REMOTE, "model")):
         if reference.startswith(prefix):
             check_name(reference.removeprefix(prefix), noun)
             return reference

@@ -11,7 +11,7 @@ from workbench.collection.store import Collection
 from workbench.errors import WorkbenchError
 from workbench.models import load_embedder, load_reranker
 from workbench.models.items import LazyItems
-from workbench.models.source import find
+from workbench.models.source import REMOTE, find
 from workbench.settings import TrainSettings
 from workbench.workspace import Workspace
 
@@ -22,6 +22,11 @@ def check_named_models(workspace: Workspace, objective: str, settings: TrainSett
     """Raise WorkbenchError if the guide or teacher that the objective asks cannot be found, or is of the wrong kind."""
     if objective in ("margin", "distillation"):
         find(workspace, settings.teacher_model)
+    if objective == "contrastive-guided" and settings.guide_model.startswith(REMOTE):
+        raise WorkbenchError(
+            f"The guide “{settings.guide_model}” lies behind an address. A guide is asked at every step, so it must be "
+            "here. Choose a model with weights of its own, or the objective distillation with this one as the teacher."
+        )
     if objective == "contrastive-guided" and find(workspace, settings.guide_model).kind != "embedder":
         raise WorkbenchError(f"The guide “{settings.guide_model}” is no embedder. Choose one that is.")
 
