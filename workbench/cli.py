@@ -18,6 +18,7 @@ from workbench.cli_collections import collections, import_source
 from workbench.cli_data import add_commands
 from workbench.cli_fit import fit
 from workbench.cli_models import models
+from workbench.cli_queue import add_commands as add_queue
 from workbench.cli_runs import finish, runs
 from workbench.cli_runs_kept import add_commands as add_more_of_runs
 from workbench.cli_runs_kept import begin_sweep, sweep_words
@@ -46,6 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 add_more_of_runs(runs)
+add_queue(runs)
 app.add_typer(runs, name="runs")
 app.add_typer(collections, name="collections")
 app.add_typer(models, name="models")

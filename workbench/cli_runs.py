@@ -151,8 +151,9 @@ def finish(workspace: Workspace, job: JobFolder, wait: bool, as_json: bool, debu
         if wait:
             status = follow(job)
         summary = summary_of(workspace, job)
+    hold = jobs.hold_now(workspace)
     started = (
-        f"“{job.name}” runs in the background.\n"
+        f"“{job.name}” {'waits' if hold else 'runs'} in the background.{f' {hold.words}' if hold else ''}\n"
         f"To follow it: python -m workbench runs show {job.name}\n"
         f"To stop it:   python -m workbench runs stop {job.name}"
     )

@@ -10,6 +10,7 @@
     recipe.json    of a run, with rows.npz: what it fed its trainer, so that a plain script can do the same
     notes.json     of a run: what its user noted, and tags
     STOP           its presence asks for a graceful stop
+    PAUSE          the same, but the job goes on by itself when the queue does
 
 Work functions get a `JobFolder` and talk to the page through it alone, so they need nothing of ``jobs/``.
 """
@@ -35,7 +36,10 @@ STATUS_INTERVAL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Status:
-    """What a job is doing. `reason` is one sentence for the user when it ended badly; `note` says what it does now."""
+    """What a job is doing. `reason` is one sentence for the user when it ended badly; `note` says what it does now.
+
+    device: the one it computes on, once it has its turn.
+    """
 
     state: str = "queued"
     pid: int | None = None
@@ -45,6 +49,7 @@ class Status:
     eta_seconds: float | None = None
     note: str = ""
     reason: str = ""
+    device: str = ""
     updated: float = 0.0
 
     @property
@@ -112,6 +117,12 @@ class JobFolder:
         self._written = status
         return status
 
+    def write_waiting(self, note: str = "") -> Status:
+        """Nobody works on it yet, or any more: it waits for its turn. What it had to say before is forgotten."""
+        return self.write_status(
+            state="queued", pid=None, create_time=None, eta_seconds=None, note=note, reason="", device=""
+        )
+
     def emit(self, kind: str, step: int = 0, **fields: Any) -> None:
         """Append one event. `kind` is one of: started, progress, metrics, evaluation, checkpoint, advice, finished,
         stopped, failed. Values must be JSON; NaN and infinity become null."""
@@ -148,7 +159,7 @@ class JobFolder:
     def etag(self) -> str:
         """Changes whenever the status, the events, the log or a stop request change: `size:mtime` of each file."""
         parts = []
-        for name in ("status.json", "events.jsonl", "exit.json", "log.txt", "STOP"):
+        for name in ("status.json", "events.jsonl", "exit.json", "log.txt", "STOP", "PAUSE"):
             try:
                 stat = (self.path / name).stat()
                 parts.append(f"{stat.st_size}:{stat.st_mtime_ns}")
@@ -172,10 +183,15 @@ class JobFolder:
     _note = ""
 
     def stop_requested(self) -> bool:
-        return (self.path / "STOP").exists()
+        """Whether the job should save what it can and leave, for good or for as long as the queue is paused."""
+        return (self.path / "STOP").exists() or (self.path / "PAUSE").exists()
+
+    def only_paused(self) -> bool:
+        """Whether it should leave because the queue is paused, and nobody has asked for a stop."""
+        return (self.path / "PAUSE").exists() and not (self.path / "STOP").exists()
 
     def check_stop(self) -> None:
-        """Raise Stopped if the user asked for a stop: call it where the work can be resumed from."""
+        """Raise Stopped if the job should leave: call it where the work can be resumed from."""
         if self.stop_requested():
             raise Stopped
 

@@ -156,6 +156,11 @@ class Workspace:
     def locks(self) -> Path:
         return self.root / "locks"
 
+    @property
+    def queue(self) -> Path:
+        """What the user has laid down for the queue of jobs."""
+        return self.root / "queue.json"
+
     def collection(self, name: str) -> Path:
         return self.collections / check_name(name, "collection")
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 from waiting import nothing_left, part, until, until_counting, until_state
 
 from workbench import jobs
-from workbench.jobs.queue import device_of
 
 
 def test_jobs_take_turns_on_the_device_in_the_order_of_their_creation(workspace, begin):
@@ -42,16 +41,3 @@ def test_a_waiting_job_that_was_killed_does_not_block_those_behind_it(workspace,
     part(first, "worker").kill()
     assert jobs.wait(third, timeout=120).state == "finished"
     assert jobs.watch(second).state == "crashed"
-
-
-def test_jobs_on_different_devices_run_side_by_side(workspace, begin):
-    first, second = begin("count", "first", to=1000), begin("count", "second", to=1000, device="cuda:1")
-    until_counting(first)
-    until_counting(second)
-    assert jobs.watch(first).state == "running"
-
-
-def test_the_device_of_a_job_is_fit_for_a_file_name():
-    assert device_of({"spec": {}}) == "default"
-    assert device_of({"spec": {"device": "cuda:1"}}) == "cuda-1"
-    assert device_of({"spec": {"device": "../../etc"}}) == "-etc"

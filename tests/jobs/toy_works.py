@@ -19,6 +19,8 @@ WORKS = {
     "break": "toy_works:break_down",
     "lean": "toy_works:lean_on_a_child",
     "train": "toy_works:count",
+    "import": "toy_works:count",
+    "see": "toy_works:see",
 }
 
 
@@ -43,6 +45,13 @@ def count(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     with open(workspace.root / "order.txt", "a") as file:
         file.write(f"end {job.name}\n")
     return {"first": first, "counted": spec["to"], "score": float("nan")}
+
+
+def see(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
+    """Count, and tell which device this process can see, and whether torch had looked for one before."""
+    torch = "torch" in sys.modules
+    count(workspace, job)
+    return {"visible": os.environ.get("CUDA_VISIBLE_DEVICES"), "torch": torch}
 
 
 def ignore_stop(workspace: Workspace, job: JobFolder) -> dict[str, Any]:

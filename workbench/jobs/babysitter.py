@@ -1,7 +1,8 @@
 """``python -m workbench.jobs.babysitter FOLDER --workspace ROOT``: owns one job from its start to its last process.
 
 Detached from the app, it starts the worker, ends it when a stop takes too long, kills what is left of the tree, and
-is the only writer of exit.json. It computes nothing and imports nothing heavy.
+is the only writer of exit.json. When the queue is paused at once it has the worker leave, and starts another one, which
+waits for its turn. It computes nothing and imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -19,13 +21,17 @@ from types import FrameType
 from filelock import Timeout
 
 from workbench.errors import WorkbenchError
-from workbench.job_folder import JobFolder
+from workbench.job_folder import JobFolder, Status
 from workbench.jobs import failures, processes
 from workbench.jobs.control import GRACE_SECONDS
+from workbench.jobs.line import put_back
 from workbench.jobs.observe import owner_lock
-from workbench.workspace import read_json, write_json
+from workbench.jobs.rules import hold_now
+from workbench.jobs.works import WORKS_THAT_GO_ON, uses_device
+from workbench.workspace import Workspace, read_json, write_json
 
 POLL_SECONDS = 0.2
+RULES_SECONDS = 1.0
 TERM_PATIENCE_SECONDS = 5.0
 LEAVING_PATIENCE_SECONDS = 20.0
 SHUTDOWN_GRACE_SECONDS = 5.0
@@ -50,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     job = JobFolder(chosen.folder)
     try:
         with owner_lock(job, LOCK_PATIENCE_SECONDS):
-            look_after(job, worker_command(job, chosen.workspace, chosen.works))
+            look_after(Workspace(chosen.workspace), job, worker_command(job, chosen.workspace, chosen.works))
     except Timeout:
         print(f"Another process looks after {job.path} already.", flush=True)
     return 0
@@ -62,38 +68,89 @@ def worker_command(job: JobFolder, workspace: Path, works_module: str | None) ->
     return command if works_module is None else [*command, "--works", works_module]
 
 
-def look_after(job: JobFolder, command: list[str]) -> None:
+def look_after(workspace: Workspace, job: JobFolder, command: list[str]) -> None:
     """Run the worker, sweep up after it, and write exit.json and, where the worker could not, the last state."""
     _stop_when_asked_to_leave(job)
-    began, kills_before = time.time(), failures.count_out_of_memory_kills()
-    try:
-        failures.hold_room(job)
-        # The worker inherits the log as its output, and the tag with the environment.
-        worker = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    except OSError as error:
-        words = failures.explain(error, job).reason
-        failures.write_last_words(job, lambda: job.write_status(state="failed", reason=words))
-        return
-    ending = wait_for_end(job, worker)
-    processes.kill_tagged(job.path, but=os.getpid())
+    while True:
+        began, kills_before = time.time(), failures.count_out_of_memory_kills()
+        worker = start_worker(job, command)
+        if worker is None:
+            return
+        ending = wait_for_end(job, worker, Pauses(workspace, job))
+        processes.kill_tagged(job.path, but=os.getpid())
+        if not set_aside(workspace, job, ending):
+            break
     out_of_memory = _out_of_memory(job, ending, began, kills_before)
     failures.write_last_words(job, lambda: write_exit(job, ending, out_of_memory))
     failures.write_last_words(job, lambda: write_last_state(job, ending, out_of_memory))
     failures.give_room(job)
 
 
-def wait_for_end(job: JobFolder, worker: subprocess.Popen[bytes]) -> Ending:
+def start_worker(job: JobFolder, command: list[str]) -> subprocess.Popen[bytes] | None:
+    """Start the worker; where that is not possible write down why, and return None."""
+    try:
+        (job.path / "PAUSE").unlink(missing_ok=True)
+        failures.hold_room(job)
+        # The worker inherits the log as its output, and the tag with the environment.
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    except OSError as error:
+        words = failures.explain(error, job).reason
+        failures.write_last_words(job, lambda: job.write_status(state="failed", reason=words))
+        return None
+
+
+class Pauses:
+    """Has a job leave while the queue is paused at once, if it is at work on a device and goes on where it left off."""
+
+    def __init__(self, workspace: Workspace, job: JobFolder) -> None:
+        self.workspace = workspace
+        self.job = job
+        self.concerned = goes_on(job)
+        self.looked_at = 0.0
+
+    def look(self, status: Status) -> None:
+        """Ask it to leave if it is time. The rules are read once a second."""
+        now = time.monotonic()
+        if not self.concerned or status.state not in ("starting", "running") or now < self.looked_at + RULES_SECONDS:
+            return
+        self.looked_at = now
+        hold = hold_now(self.workspace)
+        if hold is not None and hold.at_once and not self.job.stop_requested():
+            with suppress(OSError):  # a full disk: it is asked again in a second
+                (self.job.path / "PAUSE").touch()
+
+
+def goes_on(job: JobFolder) -> bool:
+    """Whether a job holds a device, and keeps what it has done when it is stopped."""
+    try:
+        return job.work in WORKS_THAT_GO_ON and uses_device(job.work, job.spec)
+    except WorkbenchError:
+        return False
+
+
+def set_aside(workspace: Workspace, job: JobFolder, ending: Ending) -> bool:
+    """Whether the worker left only because the queue is paused. Then the job is put in front of the line."""
+    left = ending.returncode == processes.SET_ASIDE or ending.ended_after_seconds is not None
+    if not left or not job.only_paused() or job.status().ended:
+        return False
+    put_back(workspace, job)
+    failures.write_last_words(job, job.write_waiting)
+    return True
+
+
+def wait_for_end(job: JobFolder, worker: subprocess.Popen[bytes], pauses: Pauses) -> Ending:
     """Wait for the worker to leave; end it if it does not within the grace period after a stop was asked for."""
     asked_at: float | None = None
     left_at: float | None = None
     while worker.poll() is None:
-        now = time.monotonic()
+        now, status = time.monotonic(), job.status()
+        pauses.look(status)
         if job.stop_requested():
             asked_at = asked_at or now
             if now - asked_at >= grace_seconds(job):
                 _end(worker)
                 return Ending(worker.returncode, now - asked_at)
-        if job.status().ended:  # it has said its last words; a library may still hang in its own clearing up
+        if status.ended:  # it has said its last words; a library may still hang in its own clearing up
             left_at = left_at or now
             if now - left_at >= LEAVING_PATIENCE_SECONDS:
                 _end(worker)
@@ -136,6 +193,8 @@ def write_last_state(job: JobFolder, ending: Ending, out_of_memory: bool) -> Non
                 "Resume goes on from what was last saved."
             ),
         )
+    elif ending.returncode == processes.SET_ASIDE:  # a stop was asked for while it left for a pause
+        state, reason = "stopped", ""
     else:
         state, reason = failures.explain_exit(job, ending.returncode, out_of_memory)
     job.write_status(state=state, reason=reason, eta_seconds=None, note="")

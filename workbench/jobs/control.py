@@ -81,9 +81,9 @@ def resume(workspace: Workspace, name: str, *, works_module: str | None = None) 
         if job.status().state == "finished":
             raise WorkbenchError(f"“{name}” has finished: there is nothing to resume.")
         processes.kill_tagged(job.path, but=os.getpid())
-        for leftover in ("STOP", "exit.json", "result.json"):
+        for leftover in ("STOP", "PAUSE", "exit.json", "result.json"):
             (job.path / leftover).unlink(missing_ok=True)
-        job.write_status(state="queued", pid=None, create_time=None, eta_seconds=None, note="", reason="")
+        job.write_waiting()
     _spawn_babysitter(workspace, job, works_module)
     return job
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 TAG = "WORKBENCH_JOB"
+SET_ASIDE = 75  # the return code of a worker that wants to be started again: a failure for the time being
 # create_time is computed from the boot time, which moves a little when the clock is set.
 CREATE_TIME_TOLERANCE_SECONDS = 2.0
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied, OSError)

@@ -1,7 +1,7 @@
 """``python -m workbench.jobs.worker FOLDER``: does the work of one job, and says in its folder how it went.
 
 Started by the babysitter, and dies with it: a run that nobody looks after could never be stopped.
-Return codes: 0 finished or stopped, 1 failed.
+Return codes: 0 finished or stopped, 1 failed, processes.SET_ASIDE waits for the queue to go on.
 """
 
 from __future__ import annotations
@@ -55,11 +55,13 @@ def do_work(workspace: Workspace, job: JobFolder, works_module: str | None, orph
     """
     try:
         described = job.job
-        job.write_status(state="queued", note="", reason="", **processes.identity())
+        job.write_status(state="queued", note="", reason="", device="", **processes.identity())
         turn = device_turn(workspace, job) if uses_device(described["work"], job.spec) else nullcontext()
-        with turn:
+        with turn as device:
             job.check_stop()
-            job.write_status(state="starting", note="")
+            job.write_status(state="starting", note="", device=device.name if device else "")
+            if device is not None and device.visible is not None:
+                job.say(f"its device: {device.name}")
             work = load_work(described["work"], works_module)
             job.check_stop()
             # A run says `started` itself, once it knows its steps; this marks when its clock began.
@@ -69,11 +71,10 @@ def do_work(workspace: Workspace, job: JobFolder, works_module: str | None, orph
             write_json(job.path / "result.json", finite(result))
             _end(job, "finished", "")
         return 0
-    except Stopped:
-        _end(job, "stopped", "")
-        return 0
-    except Terminated:
-        _end(job, "stopped", _terminated_words(job))
+    except (Stopped, Terminated) as error:
+        if job.only_paused():
+            return _set_aside(job)
+        _end(job, "stopped", "" if isinstance(error, Stopped) else _terminated_words(job))
         return 0
     except BaseException as error:  # also a library's sys.exit(): whatever ends the work is told in words
         _leave_alone_from_here()
@@ -135,6 +136,15 @@ def _fail(job: JobFolder, failure: failures.Failure) -> None:
     # The state carries the first problems, one a line below the sentence; the event carries all of them.
     shown = "\n".join([failure.reason, *failure.problems[:PROBLEMS_SHOWN]])
     _end(job, "failed", shown, problems=failure.problems, out_of_memory=failure.out_of_memory)
+
+
+def _set_aside(job: JobFolder) -> int:
+    """Leave for as long as the queue is paused; the babysitter starts the job anew, to wait in front of the line."""
+    _leave_alone_from_here()
+    step = job.status().step
+    failures.write_last_words(job, lambda: job.emit("stopped", step, reason="", paused=True))
+    failures.write_last_words(job, job.write_waiting)
+    return processes.SET_ASIDE
 
 
 def _end(job: JobFolder, state: str, reason: str, **fields: Any) -> None:

@@ -28,6 +28,8 @@ WORKS = {
 }
 # These never compute on a device, so they start at once beside a running job.
 WORKS_WITHOUT_DEVICE = frozenset({"import", "export", "push"})
+# What is done so far is kept when one of these is stopped; any other would begin anew.
+WORKS_THAT_GO_ON = frozenset({"train", "evaluate", "index", "generate"})
 
 
 def check_work(work: str, works_module: str | None = None) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from workbench import jobs
 from workbench.job_folder import JobFolder
+from workbench.jobs.works import WORKS_THAT_GO_ON
 from workbench.ui import cards
 from workbench.workspace import Workspace
-
-RESUMABLE = ("evaluate", "generate", "index", "train")
 
 
 def open_jobs(workspace: Workspace, *works: str, collection: str = "") -> list[JobFolder]:
@@ -25,7 +24,7 @@ def job_card(job: JobFolder, title: str) -> str:
     if not status.ended:
         stop = cards.button("Stop", "stop", name=job.name) if status.state != "stopping" else ""
         return cards.progress(title, status, stop)
-    again = cards.button("Resume", "resume", name=job.name) if job.work in RESUMABLE else ""
+    again = cards.button("Resume", "resume", name=job.name) if job.work in WORKS_THAT_GO_ON else ""
     buttons = f"{again}{cards.button('Put away', 'dismiss', name=job.name)}"
     if status.state == "stopped":
         return cards.progress(title, status, buttons)
