@@ -19,6 +19,7 @@ from workbench.cli_data import add_commands
 from workbench.cli_fit import fit
 from workbench.cli_models import models
 from workbench.cli_queue import add_commands as add_queue
+from workbench.cli_remote import tell_previews
 from workbench.cli_runs import finish, runs
 from workbench.cli_runs_kept import add_commands as add_more_of_runs
 from workbench.cli_runs_kept import begin_sweep, sweep_words
@@ -152,10 +153,12 @@ def evaluate(
     dimensions = _numbers(dims)
     with in_words(debug):
         from workbench.evaluation.evaluate import check_embedders
+        from workbench.evaluation.remote_cost import preview_evaluation
 
         opened = open_workspace(workspace)
         known_collection(opened, collection)
         check_embedders(opened, [lasting(reference) for reference in model])
+        tell_previews(preview_evaluation(opened, collection, model))
         taken = {path.stem for path in opened.evaluations.glob("*.json")}
         spec = {
             "collection": collection,
@@ -185,6 +188,8 @@ def index(
     if bool(collection) == bool(folder):
         raise typer.BadParameter("Give either --collection or --folder.")
     with in_words(debug):
+        from workbench.evaluation.remote_cost import preview_index
+
         opened = open_workspace(workspace)
         check_name(name, "index")
         if folder is not None:
@@ -193,6 +198,7 @@ def index(
             do_job(opened, "import", jobs.free_name(opened, f"import-{name}"), documents)
         spec: dict[str, Any] = {"name": name, "collection": collection, "model": lasting(model), "dimension": dimension}
         known_collection(opened, collection)
+        tell_previews(preview_index(opened, collection, model))
         result = do_job(opened, "index", jobs.free_name(opened, f"index-{name}"), spec)
     answer(result, as_json, index_words(result))
 

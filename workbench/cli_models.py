@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from workbench.cli_remote import remote
 from workbench.cli_terminal import (
     MODEL_HELP,
     DebugOption,
@@ -22,6 +23,7 @@ from workbench.cli_words import table
 from workbench.workspace import open_workspace
 
 models = typer.Typer(help="Search the catalogue of models, look one over, add your own.", invoke_without_command=True)
+models.add_typer(remote, name="remote")
 ReferenceArgument = Annotated[str, typer.Argument(metavar="M", help=MODEL_HELP)]
 TrustOption = Annotated[
     bool, typer.Option("--trust-remote-code", help="Let it run the program code in its repository, with your rights.")

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -32,12 +32,19 @@ LIBRARIES = ("torch", "sentence-transformers", "transformers", "datasets", "acce
 
 
 def start(
-    workspace: Workspace, work: str, name: str, spec: dict[str, Any], *, works_module: str | None = None
+    workspace: Workspace,
+    work: str,
+    name: str,
+    spec: dict[str, Any],
+    *,
+    works_module: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> JobFolder:
     """Start `work` in the background under `name`, and return its folder at once.
 
     work: `train` goes to runs/NAME, every other work to jobs/NAME.
-    spec: what the work reads from job.json; JSON values only.
+    spec: what the work reads from job.json; JSON values only. environment: what its process alone is told beside it, a
+    key for instance; it is written nowhere, so a job that is resumed has it no more.
     Raises WorkbenchError if the name is taken or not allowed, if the work is unknown, or if nothing can be started.
     """
     check_work(work, works_module)
@@ -47,7 +54,7 @@ def start(
     if other.exists():
         raise WorkbenchError(f"There is already a run or job named “{name}”. Choose another name, or remove it first.")
     job = create_job_folder(folder, work, spec, versions())
-    _spawn_babysitter(workspace, job, works_module)
+    _spawn_babysitter(workspace, job, works_module, environment)
     return job
 
 
@@ -167,7 +174,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _spawn_babysitter(workspace: Workspace, job: JobFolder, works_module: str | None) -> None:
+def _spawn_babysitter(
+    workspace: Workspace, job: JobFolder, works_module: str | None, environment: Mapping[str, str] | None = None
+) -> None:
     """Start the detached process that starts, watches and sweeps up the worker."""
     # -P keeps a folder named workbench/ or torch.py in the current directory from being taken for the real one.
     command = [sys.executable, "-P", "-m", "workbench.jobs.babysitter", str(job.path)]
@@ -182,7 +191,7 @@ def _spawn_babysitter(workspace: Workspace, job: JobFolder, works_module: str | 
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=processes.tagged_environment(job.path),
+                env={**processes.tagged_environment(job.path), **(environment or {})},
                 start_new_session=True,
             )
     except OSError as error:

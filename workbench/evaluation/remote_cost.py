@@ -1,0 +1,60 @@
+"""What evaluating or indexing with a model behind an address would send, told before the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from workbench.collection.store import open_collection
+from workbench.evaluation.held_out import held_out
+from workbench.evaluation.vectors import role_of
+from workbench.models.items import LazyItems
+from workbench.models.remote import PREFIX, remote_model
+from workbench.models.remote_check import preview, preview_reranking
+from workbench.workspace import Workspace
+
+
+def preview_evaluation(workspace: Workspace, collection: str, references: Iterable[str]) -> list[dict[str, Any]]:
+    """For each `remote:NAME` among the references what an evaluation sends at most: vectors made before are kept.
+
+    Rows as of `remote_check.preview`; empty where no model is remote.
+    """
+    chosen = [remote_model(workspace, one) for one in dict.fromkeys(references) if one.startswith(PREFIX)]
+    if not chosen:
+        return []
+    opened = open_collection(workspace, collection)
+    held = held_out(opened)
+    found = []
+    for remote in chosen:
+        rows_by_role: dict[tuple[str, str], np.ndarray] = {}
+        for (side, place), rows in held.rows(None).items():
+            key = side, role_of(side, place, remote.asymmetric)
+            rows_by_role[key] = np.union1d(rows_by_role[key], rows) if key in rows_by_role else rows
+        parts = [(role, LazyItems(opened, side, rows)) for (side, role), rows in rows_by_role.items()]
+        found.append(preview(remote, parts))
+    return found
+
+
+def preview_index(workspace: Workspace, collection: str, reference: str) -> list[dict[str, Any]]:
+    """What embedding all documents of a collection sends; empty where the model is not remote."""
+    if not reference.startswith(PREFIX):
+        return []
+    opened = open_collection(workspace, collection)
+    return [preview(remote_model(workspace, reference), [("document", LazyItems(opened, "corpus"))])]
+
+
+def preview_pipeline(
+    workspace: Workspace, collection: str, references: Iterable[str], tops: Sequence[int], queries: int | None = None
+) -> list[dict[str, Any]]:
+    """For each remote reranker what putting the first max(tops) documents of the held-out queries in order sends.
+
+    queries: at most so many of them.
+    """
+    chosen = [remote_model(workspace, one) for one in dict.fromkeys(references) if one.startswith(PREFIX)]
+    if not chosen or not tops:
+        return []
+    opened = open_collection(workspace, collection)
+    rows = held_out(opened).directions["all"].source_rows[:queries]
+    return [preview_reranking(one, LazyItems(opened, "queries", rows), max(tops)) for one in chosen]
