@@ -17,7 +17,7 @@ from workbench.models.added import added_model
 from workbench.models.families import catalogue_data, family_of
 from workbench.models.remote import PREFIX as REMOTE
 from workbench.models.remote import described, remote_model
-from workbench.models.source import find, kind_of, run_model_folder
+from workbench.models.source import HUB_ID, find, kind_of, run_model_folder
 from workbench.workspace import Workspace, read_json
 
 
@@ -54,6 +54,7 @@ def describe(workspace: Workspace, reference: str) -> dict[str, Any]:
     {"reference", "kind", "modalities", "dimension", "parameters", "licence", "words", "prompts", "packages"}, unknown
     values being None or empty. Raises WorkbenchError for a reference that can be none.
     """
+    reference = reference.strip()
     known = entry(reference)
     if known is not None:
         return asdict(known)
@@ -82,7 +83,7 @@ def describe(workspace: Workspace, reference: str) -> dict[str, Any]:
     elif Path(reference).expanduser().is_dir():
         folder = Path(reference).expanduser()
         find(workspace, reference)
-    elif "/" in reference:
+    elif HUB_ID.fullmatch(reference):
         return about
     else:
         find(workspace, reference)

@@ -130,12 +130,14 @@ def default_first_stage(workspace: Workspace, collection: str, model: str, model
 def run_training(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     """Do the run in `job` from where it stands. Returns its summary; raises Stopped, or WorkbenchError in words."""
     from workbench.training.kinds import RECIPES
+    from workbench.training.teacher import fetch_named_models
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     spec, started = job.spec, time.time()
     settings = check_settings(spec["settings"])
     job.progress(0, 0, "Loading the model and the collection")
     collection = open_collection(workspace, spec["collection"], spec["collection_fingerprint"])
+    fetch_named_models(workspace, str(spec.get("objective", "")), settings)
     settings = told_smaller(job, with_measured_mini_batch(workspace, spec, settings))
 
     def begin(settings: TrainSettings) -> Any:

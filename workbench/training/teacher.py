@@ -10,6 +10,7 @@ import numpy as np
 from workbench.collection.store import Collection
 from workbench.errors import WorkbenchError
 from workbench.models import load_embedder, load_reranker
+from workbench.models.catalogue import describe
 from workbench.models.items import LazyItems
 from workbench.models.source import REMOTE, find
 from workbench.settings import TrainSettings
@@ -19,16 +20,31 @@ FILE = "teacher.npz"
 
 
 def check_named_models(workspace: Workspace, objective: str, settings: TrainSettings) -> None:
-    """Raise WorkbenchError if the guide or teacher that the objective asks cannot be found, or is of the wrong kind."""
+    """Raise WorkbenchError if the guide or teacher that the objective asks can be none, as far as is known of it here.
+
+    Nothing is fetched: this is asked again and again while a form is filled.
+    """
     if objective in ("margin", "distillation"):
-        find(workspace, settings.teacher_model)
+        describe(workspace, settings.teacher_model)
     if objective == "contrastive-guided" and settings.guide_model.startswith(REMOTE):
         raise WorkbenchError(
             f"The guide “{settings.guide_model}” lies behind an address. A guide is asked at every step, so it must be "
             "here. Choose a model with weights of its own, or the objective distillation with this one as the teacher."
         )
+    if objective == "contrastive-guided" and describe(workspace, settings.guide_model)["kind"] != "embedder":
+        raise _no_guide(settings.guide_model)
+
+
+def fetch_named_models(workspace: Workspace, objective: str, settings: TrainSettings) -> None:
+    """Fetch the guide or teacher that the objective asks, before anything long begins. Errors come in words."""
+    if objective in ("margin", "distillation"):
+        find(workspace, settings.teacher_model)
     if objective == "contrastive-guided" and find(workspace, settings.guide_model).kind != "embedder":
-        raise WorkbenchError(f"The guide “{settings.guide_model}” is no embedder. Choose one that is.")
+        raise _no_guide(settings.guide_model)
+
+
+def _no_guide(reference: str) -> WorkbenchError:
+    return WorkbenchError(f"The guide “{reference}” is no embedder. Choose one that is.")
 
 
 class Teacher:
