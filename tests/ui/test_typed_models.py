@@ -44,6 +44,24 @@ def test_no_folder_is_a_model_on_the_page(workspace: Workspace) -> None:
     assert not list(workspace.runs.iterdir()) and not list(workspace.jobs.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("objective", "field"), [("distillation", "teacher_model"), ("contrastive-guided", "guide_model")]
+)
+def test_no_folder_is_a_guide_or_a_teacher_on_the_page(workspace: Workspace, objective: str, field: str) -> None:
+    page = handlers(workspace)
+    for folder in (str(starter_folder()), "/etc", "/not/there", "."):
+        told = {"objective": objective, field: folder}
+        settings = [told.get(name) for name in TrainSettings.model_fields]
+        for handler, more in (("start_training", ["mine", False]), ("tell_lesson", [False]), ("check_form", [])):
+            inputs = ["starter", "embedder"] if handler == "check_form" else ["demo", "starter", "embedder", "quick"]
+            if handler == "start_training":
+                with pytest.raises(WorkbenchError, match="cannot be used on the page"):
+                    page[handler](Place(), *inputs, *more, *settings)
+            else:
+                assert "cannot be used on the page" in str(page[handler](Place(), *inputs, *more, *settings))
+    assert not list(workspace.runs.iterdir())
+
+
 def test_a_models_own_code_needs_a_page_of_ones_own(workspace: Workspace) -> None:
     page = handlers(workspace)
     settings = [None] * len(TrainSettings.model_fields)

@@ -121,8 +121,14 @@ def show_value(value: Any) -> Any:
 
 
 def read_values(changed: dict[str, Any]) -> dict[str, Any]:
-    """Changed settings as `check_settings` takes them; lists are split at commas."""
-    return {
-        name: [part.strip() for part in value.split(",") if part.strip()] if is_list(name) else value
-        for name, value in changed.items()
-    }
+    """Changed settings as `check_settings` takes them; lists are split at commas.
+
+    Raises WorkbenchError where a model is named that the page may not use.
+    """
+    return {name: _read_value(name, value) for name, value in changed.items()}
+
+
+def _read_value(name: str, value: Any) -> Any:
+    if name.endswith("_model"):
+        return typed_reference(value) if value.strip() else ""
+    return [part.strip() for part in value.split(",") if part.strip()] if is_list(name) else value
