@@ -56,11 +56,18 @@ def written(shape: str, values: list[Any]) -> Any:
 
 
 def answers(
-    shape: str, *, change: Change = list, dimension: int = DIMENSION, most: int = 10_000, longest: int = 1_000_000
+    shape: str,
+    *,
+    change: Change = list,
+    dimension: int = DIMENSION,
+    most: int = 10_000,
+    longest: int = 1_000_000,
+    last_word: bool = False,
 ) -> Behaviour:
     """As a good server of a shape answers.
 
     change: what to make of the values before they are sent. most: inputs of a request; longest: letters of a text.
+    last_word: texts with the same last word get the same vector.
     """
 
     def behave(handler: Handler) -> None:
@@ -75,7 +82,7 @@ def answers(
             values: list[Any] = [score_of(body["query"], text) for text in inputs]
         else:
             size = body.get("dimensions") or body.get("output_dimension") or dimension
-            values = [vector_of(text, size).tolist() for text in inputs]
+            values = [vector_of(text.split()[-1] if last_word else text, size).tolist() for text in inputs]
         return handler.send(json.dumps(written(shape, change(values))))
 
     return behave

@@ -241,11 +241,12 @@ def _encode(
 ) -> None:
     """Fill `vectors` from row `done` on, a chunk at a time, calling `keep` with the number of rows after each."""
     encode = embedder.encode_queries if role == "query" else embedder.encode_documents
-    for start in range(done, len(rows), CHUNK_ROWS):
-        chunk = rows[start : start + CHUNK_ROWS]
+    step = int(getattr(embedder, "chunk_rows", CHUNK_ROWS))  # fewer where each row is paid for
+    for start in range(done, len(rows), step):
+        chunk = rows[start : start + step]
 
-        def within(step: int, _: int, before: int = start) -> None:
-            report(before + step)
+        def within(more: int, _: int, before: int = start) -> None:
+            report(before + more)
 
         report(start)
         encoded = np.asarray(encode(LazyItems(collection, side, chunk), progress=within), dtype=np.float32)

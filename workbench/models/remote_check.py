@@ -81,7 +81,8 @@ def preview_reranking(remote: Remote, queries: Sequence[Item], top: int, documen
 
 def preview_words(found: dict[str, Any]) -> str:
     """A preview in one sentence: who gets what, how much, and what it costs."""
-    things = [f"{found[kind]:,} {kind}" for kind in ("texts", "pictures") if found[kind]] or ["nothing"]
+    counts = {kind: found[kind] for kind in ("texts", "pictures") if found[kind]}
+    things = [f"{count:,} {kind[:-1] if count == 1 else kind}" for kind, count in counts.items()] or ["nothing"]
     cost = "no price given" if found["cost"] is None else f"about {found['cost']:,.4f} by the price given"
     return (
         f"{found['host']} gets at most {' and '.join(things)} ({found['reference']}): about {found['tokens']:,} "
