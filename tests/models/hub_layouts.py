@@ -248,3 +248,40 @@ def colpali(folder: Path) -> Path:
     pictures.image_seq_length = (PIXELS // 8) ** 2
     ColPaliProcessor(pictures, words).save_pretrained(folder)
     return folder
+
+
+def vit(folder: Path) -> Path:
+    """A ViT that was trained to tell classes apart, as on the Hub."""
+    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
+
+    torch.manual_seed(0)
+    ViTForImageClassification(ViTConfig(**SMALL, image_size=PIXELS, patch_size=8)).save_pretrained(folder)
+    ViTImageProcessor(size={"height": PIXELS, "width": PIXELS}).save_pretrained(folder)
+    return folder
+
+
+def whisper(folder: Path) -> Path:
+    """A whole Whisper, which hears 30 seconds and writes."""
+    from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+
+    heads = {f"{side}_{what}": 2 for side in ("encoder", "decoder") for what in ("layers", "attention_heads")}
+    marks = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
+    config = WhisperConfig(
+        d_model=WIDTH, encoder_ffn_dim=64, decoder_ffn_dim=64, vocab_size=8, num_mel_bins=16, **heads, **marks
+    )
+    torch.manual_seed(0)
+    WhisperForConditionalGeneration(config).save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=16).save_pretrained(folder)
+    return folder
+
+
+def wav2vec2(folder: Path) -> Path:
+    """A Wav2Vec2 without a tokenizer, as those that were never tuned to write."""
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
+
+    layers = {"conv_dim": (16, 16), "conv_kernel": (10, 8), "conv_stride": (10, 8), "num_feat_extract_layers": 2}
+    places = {"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
+    torch.manual_seed(0)
+    Wav2Vec2ForCTC(Wav2Vec2Config(**SMALL, **layers, **places, vocab_size=8)).save_pretrained(folder)
+    Wav2Vec2FeatureExtractor().save_pretrained(folder)
+    return folder

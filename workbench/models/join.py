@@ -20,8 +20,8 @@ from workbench.models.encoders import AUDIO_SECONDS, NOUNS, Encoder, take_encode
 from workbench.models.examine import measured
 from workbench.models.families import family_of
 from workbench.models.load import load_embedder, loading_in_words
-from workbench.models.refusals import wants_own_code
-from workbench.models.source import find, fingerprint_folder
+from workbench.models.refusals import read_settings, wants_own_code
+from workbench.models.source import HUB_ID, find, fingerprint_folder, settings_folder
 from workbench.workspace import Workspace, check_name, new_folder, write_json
 
 JOINED_FILE = "joined.json"
@@ -84,6 +84,17 @@ def never_trained(workspace: Workspace, reference: str) -> bool:
     """Whether a model was joined here and holds projections that have learnt nothing yet."""
     added = added_model(workspace, reference)
     return bool(added and added.folder and (workspace.root / added.folder / JOINED_FILE).exists())
+
+
+def has_projections(workspace: Workspace, reference: str) -> bool | None:
+    """Whether a model has projections that can learn before the rest; None for one whose files are not here."""
+    if HUB_ID.fullmatch(reference) and not Path(reference).is_dir():
+        return None
+    router = read_settings(settings_folder(workspace, reference) / "router_config.json")
+    types, routes = router.get("types", {}), router.get("structure", {})
+    mappings = router.get("parameters", {}).get("route_mappings", {})
+    of_text = {route for taken, route in mappings.items() if "'text'" in taken}
+    return any("Dense" in types.get(one, "") for name in routes if name not in of_text for one in routes[name])
 
 
 def joined(base: Embedder, encoders: dict[str, Encoder]) -> Any:
