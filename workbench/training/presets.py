@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from workbench.collection.store import Collection
 from workbench.errors import WorkbenchError
 from workbench.models.vectors import halvings
 from workbench.settings import (
@@ -15,28 +18,41 @@ from workbench.settings import (
     check_settings,
     conflicts,
 )
+from workbench.training.shape import Shape
 
 SMALL_MODEL_PARAMETERS = 10_000_000
 # Steps that a run takes at least and at most, by preset: a small collection is passed over more often.
 STEPS = {"quick": (150, 400), "balanced": (400, 2_000), "best": (1_000, 10_000)}
 EPOCHS = {"quick": 1.0, "balanced": 3.0, "best": 8.0}
+# A longer run on little data begins to learn it by heart: its best moment is found only by looking often enough.
+EVALUATIONS = {"quick": 5, "balanced": 10, "best": 20}
 # A second stage must tell near misses apart, each time another one: it wants more passes, and its steps are cheaper.
 SECOND_STAGE_FACTOR = 4
 
 
 def preset_settings(
-    preset: str, kind: Kind, pairs: int, parameters: int, overrides: dict[str, Any] | None = None
+    preset: str,
+    kind: Kind,
+    pairs: int,
+    parameters: int,
+    overrides: dict[str, Any] | None = None,
+    most_in_a_batch: int = 0,
 ) -> TrainSettings:
     """The settings of a preset.
 
     pairs: training pairs of the collection; parameters: of the model, 0 if unknown; overrides: what the user set.
+    most_in_a_batch: the most pairs that a batch without conflicts can hold, 0 if any may meet. A larger batch would
+    never be filled, and a pass would take more steps than were counted.
     Raises WorkbenchError for an unknown preset or setting.
     """
     if preset not in PRESETS:
         raise WorkbenchError(f"There is no preset “{preset}”. Choose {', '.join(PRESETS)}.")
     small = 0 < parameters < SMALL_MODEL_PARAMETERS
     batch = 32 if kind == "late-interaction" else 128 if small else 64
-    batch = max(2, min(batch, pairs // 4))
+    batch = min(batch, pairs // 4)
+    if most_in_a_batch and kind != "reranker":
+        batch = min(batch, most_in_a_batch)
+    batch = max(2, batch)
     least, most = STEPS[preset]
     more = 1 if kind == "embedder" else SECOND_STAGE_FACTOR
     steps = min(max(EPOCHS[preset] * more * pairs / batch, least), most * more)
@@ -44,12 +60,26 @@ def preset_settings(
         "batch_size": batch,
         "epochs": round(steps * batch / max(pairs, 1), 2),
         "learning_rate": _learning_rate(kind, small),
+        "evaluations": EVALUATIONS[preset],
     }
     if kind == "late-interaction":
         values["max_grad_norm"] = 30.0
     if small:
         values["weight_decay"] = 0.01
     return check_settings(values | (overrides or {}))
+
+
+def learnt_from(collection: Collection, shape: Shape) -> tuple[int, int]:
+    """How many pairs a pass goes over, and the most of them in a batch: 0 where any may meet.
+
+    What is wrong stands beside a pair and is none itself, unless single pairs are what was judged. In-batch learning
+    wants no query and no document twice in a batch.
+    """
+    if shape.is_float or shape.is_binary:
+        return shape.told, 0
+    judged = collection.judged("train")
+    right = judged.scores > 0
+    return int(right.sum()), min(len(np.unique(rows[right])) for rows in (judged.queries, judged.documents))
 
 
 def conflicts_here(settings: TrainSettings, kind: str, about: dict[str, Any]) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from workbench.settings import KINDS, TrainSettings, check_settings
 from workbench.training.measurements import with_measured_mini_batch
 from workbench.training.out_of_memory import held_at_once, told_smaller, until_it_fits
 from workbench.training.pairs import too_few_pairs
-from workbench.training.presets import check_conflicts, preset_settings
+from workbench.training.presets import check_conflicts, learnt_from, preset_settings
 from workbench.training.verdict import score_second, second_verdict, summarise
 from workbench.workspace import Workspace, disk_full_in_words, new_folder, read_json, write_json
 
@@ -70,9 +70,11 @@ def train_spec(
         raise too_few_pairs(collection, pairs)
     if not data.card.counts.get("eval"):
         raise nothing_held_out(collection)
-    settings = preset_settings(preset, kind, pairs, int(about["parameters"] or 0), overrides)  # type: ignore[arg-type]
+    shape = shape_of(data)
+    learnt, most = learnt_from(data, shape)
+    settings = preset_settings(preset, kind, learnt, int(about["parameters"] or 0), overrides, most)  # type: ignore[arg-type]
     check_conflicts(settings, kind, about)
-    objective = choose_objective(shape_of(data), kind, settings)
+    objective = choose_objective(shape, kind, settings)
     check_named_models(workspace, objective.name, settings)
     spec: dict[str, Any] = {
         "kind": kind,
