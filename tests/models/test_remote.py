@@ -172,9 +172,11 @@ def test_it_is_loaded_described_and_refused_like_other_models(workspace):
     with pytest.raises(WorkbenchError, match="A guide is asked at every step"):
         check_named_models(workspace, "contrastive-guided", TrainSettings(guide_model="remote:toy"))
     check_named_models(workspace, "distillation", TrainSettings(teacher_model="remote:toy"))
-    assert typed_reference("remote:toy") == "remote:toy"
+    assert typed_reference("remote:toy", remote=True) == "remote:toy"
     with pytest.raises(WorkbenchError, match="cannot be the name"):
-        typed_reference("remote:../up")
+        typed_reference("remote:../up", remote=True)
+    with pytest.raises(WorkbenchError, match="cannot be used on the page"):
+        typed_reference("remote:toy")
 
 
 def test_a_check_is_one_tiny_call_and_keeps_the_dimension(workspace):

@@ -236,6 +236,21 @@ def test_a_server_that_stays_busy_is_given_up():
     assert "It asks to wait 60 minutes" in refused(sends("", 429, Retry_After="3600")).message
 
 
+def test_money_that_is_used_up_is_not_waited_for():
+    waits = Waits()
+    told = '{"error": {"message": "You exceeded your current quota, please check your plan and billing details."}}'
+    with bad_endpoint(sends(told, 429)) as server, pytest.raises(EndpointError, match="answers no more"):
+        embedder(server, waits=waits).encode_queries(TEXTS)
+    assert not waits.seconds
+
+
+def test_a_limit_by_the_minute_is_waited_out():
+    waits = Waits()
+    with bad_endpoint(sends("", 429)) as server, pytest.raises(EndpointError):
+        embedder(server, waits=waits, at_once=1).encode_queries(TEXTS)
+    assert sum(waits.seconds) > 60
+
+
 def test_nothing_is_followed_to_another_host():
     with bad_endpoint(answers("openai")) as other:
         told = refused(sends("", 307, Location=other.address + "/embeddings"), key_variable="").message

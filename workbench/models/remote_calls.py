@@ -163,4 +163,5 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def _limits(remote: Remote) -> Limits:
     numbers = (remote.dimension or remote.size or MOST_NUMBERS) if remote.kind == "embedder" else 64
     most = remote.batch_size or remote.described_shape.batch
-    return Limits(answer_seconds=120.0, answer_bytes=SPARE_BYTES + most * numbers * NUMBER_BYTES)
+    # Limits of a service are often by the minute, so a whole one is waited out.
+    return Limits(answer_seconds=120.0, answer_bytes=SPARE_BYTES + most * numbers * NUMBER_BYTES, busy_attempts=8)

@@ -74,7 +74,8 @@ class RemoteEmbedder:
     def model(self) -> Any:
         """There is none here. Raises WorkbenchError for whoever wants to train it or look into it."""
         raise WorkbenchError(
-            f"“{self.reference}” lies behind an address: it gives vectors and nothing to train. Choose another model."
+            f"“{self.reference}” lies behind an address: it gives vectors, and can neither be trained nor looked into. "
+            "Choose another model."
         )
 
     @property

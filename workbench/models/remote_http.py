@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from typing import Any, Self, TypeVar
 from workbench.errors import WorkbenchError
 from workbench.models.remote_address import Advice, host_of, is_near
 
-BUSY_ATTEMPTS, UNREACHABLE_ATTEMPTS = 6, 4
+UNREACHABLE_ATTEMPTS = 4
 LONGEST_WORDS = 200
+# A 429 for money that is used up; waiting does not help.
+NEVER_PASSES = re.compile(r"billing|credit|insufficient.quota", re.IGNORECASE)
 
 Pause = Callable[[float], Awaitable[None]]
 T = TypeVar("T")
@@ -33,6 +36,7 @@ class Limits:
     answer_seconds: float = 300.0
     answer_bytes: int = 1 << 20
     longest_wait_seconds: float = 120.0
+    busy_attempts: int = 6
 
 
 @dataclass(frozen=True)
@@ -191,10 +195,13 @@ class Client:
         """The error for a status that is not 200."""
         status, told = response.status, self.told(response.data)
         said = f" It says: “{told}”." if told else ""
+        if status == 429 and NEVER_PASSES.search(told):
+            return EndpointError(f"The endpoint answers no more (status {status}).{said}", final=True)
         if status in (408, 409, 425, 429) or status >= 500:
             busy = "is asked too often" if status == 429 else "has an error of its own"
             wait = _retry_after(response.headers.get("retry-after"))
-            return PassingError(f"The endpoint {busy} (status {status}).{said}", BUSY_ATTEMPTS, wait_seconds=wait)
+            attempts = self._limits.busy_attempts
+            return PassingError(f"The endpoint {busy} (status {status}).{said}", attempts, wait_seconds=wait)
         if status in (401, 403):
             return EndpointError(
                 f"The endpoint refuses to answer without a right key ({status}). {self.advice.key}", final=True

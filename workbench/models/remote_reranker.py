@@ -49,7 +49,8 @@ class RemoteReranker:
     def model(self) -> Any:
         """There is none here. Raises WorkbenchError for whoever wants to train it or look into it."""
         raise WorkbenchError(
-            f"“{self.reference}” lies behind an address: it gives scores and nothing to train. Choose another model."
+            f"“{self.reference}” lies behind an address: it gives scores, and can neither be trained nor looked into. "
+            "Choose another model."
         )
 
     def check_supports(self, modalities: Iterable[str]) -> None:

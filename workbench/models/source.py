@@ -104,8 +104,11 @@ def _no_such_model(reference: str) -> WorkbenchError:
     )
 
 
-def typed_reference(reference: str) -> str:
+def typed_reference(reference: str, *, remote: bool = False) -> str:
     """A model as somebody may name it on the page: a starter, a run, or an id on the Hub, never a folder.
+
+    remote: also one behind an address, whose owner pays for it. Only where the page's users are its owner or have a
+    login.
 
     The page may be open to others than the owner of this computer, and no path comes from their text. Who has a
     terminal here names a folder on the command line. Raises WorkbenchError for anything else.
@@ -113,7 +116,7 @@ def typed_reference(reference: str) -> str:
     reference = reference.strip()
     if reference in STARTERS:
         return reference
-    for prefix, noun in (("run:", "run"), (PREFIX, "model"), (REMOTE, "model")):
+    for prefix, noun in (("run:", "run"), (PREFIX, "model"), *([(REMOTE, "model")] if remote else [])):
         if reference.startswith(prefix):
             check_name(reference.removeprefix(prefix), noun)
             return reference
