@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -21,6 +23,13 @@ from workbench.workspace import Workspace
 
 # Weights that are made anew on purpose, or that no vector depends on.
 HARMLESS_MISSING = ("pooler", "lm_head", "classifier", "score", "position_ids", "cls.", "logit_scale")
+# What a class with a head answers comes from its head, and in some from the pooler below it.
+WITH_HEAD, HARMLESS_BELOW_A_HEAD = (
+    re.compile(r"For(SequenceClassification|CausalLM)\b"),
+    ("position_ids", "logit_scale"),
+)
+# What the libraries say of a load goes through loggers that all threads share.
+ONE_AT_A_TIME = threading.RLock()
 
 
 def load_embedder(
@@ -99,7 +108,16 @@ def _starter_fingerprint(source: ModelSource) -> str:
 
 @contextmanager
 def loading_in_words(reference: str) -> Iterator[None]:
-    """Turn the libraries' loading errors into a sentence with a remedy, and refuse half-initialised models."""
+    """Turn the libraries' loading errors into a sentence with a remedy, and refuse half-initialised models.
+
+    A second thread waits here until the first has loaded its model.
+    """
+    with ONE_AT_A_TIME, _in_words(reference):
+        yield
+
+
+@contextmanager
+def _in_words(reference: str) -> Iterator[None]:
     report = _LoadReport()
     logging.getLogger("sentence_transformers.base.modules.router").addFilter(_is_worth_telling)
     logger = logging.getLogger("transformers.modeling_utils")
@@ -154,5 +172,12 @@ class _LoadReport(logging.Handler):
         self.lines.extend(record.getMessage().splitlines())
 
     def missing(self) -> list[str]:
-        names = [line.split("|")[0].strip() for line in self.lines if "MISSING" in line and "|" in line]
-        return [name for name in names if name and not any(part in name for part in HARMLESS_MISSING)]
+        """The weights that were not there and that answers depend on; each report begins with the model's class."""
+        found, harmless = [], HARMLESS_MISSING
+        for line in self.lines:
+            if "LOAD REPORT" in line:
+                harmless = HARMLESS_BELOW_A_HEAD if WITH_HEAD.search(line) else HARMLESS_MISSING
+            name = line.split("|")[0].strip()
+            if "MISSING" in line and "|" in line and name and not any(part in name for part in harmless):
+                found.append(name)
+        return found
