@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench import jobs
+from workbench.cli_remote import tell_previews
 from workbench.cli_terminal import (
     MODEL_HELP,
     DebugOption,
@@ -110,6 +111,7 @@ def mine(
         opened = open_workspace(workspace)
         known_collection(opened, name)
         from workbench.enrich.mining import mining_spec
+        from workbench.evaluation.remote_cost import preview_whole
 
         spec = mining_spec(
             opened,
@@ -123,6 +125,7 @@ def mine(
             margin=margin or None,
             absolute_margin=absolute_margin,
         )
+        tell_previews(preview_whole(opened, name, [model]))
         result = do_job(opened, "mine", jobs.free_name(opened, f"mine-{name}"), spec)
     answer(result, as_json, mining_words(result))
 
@@ -151,6 +154,7 @@ def generate(
         opened = open_workspace(workspace)
         known_collection(opened, name)
         from workbench.enrich.generating import generation_settings, generation_spec, preview_generation
+        from workbench.evaluation.remote_cost import preview_whole
 
         settings: dict[str, Any] = {
             "endpoint": endpoint,
@@ -168,6 +172,7 @@ def generate(
             result = preview_generation(opened, name, generation_settings(settings))
         else:
             spec = generation_spec(opened, collection=name, **settings)
+            tell_previews(preview_whole(opened, name, [round_trip]))
             result = do_job(opened, "generate", jobs.free_name(opened, f"generate-{name}"), spec)
     answer(result, as_json, preview_words(result) if dry_run else generation_words(result))
 

@@ -19,7 +19,7 @@ from workbench import cli, jobs
 from workbench.collection.store import Collection, Item
 from workbench.errors import Stopped, WorkbenchError
 from workbench.evaluation.evaluate import evaluate
-from workbench.evaluation.remote_cost import preview_evaluation, preview_index, preview_pipeline
+from workbench.evaluation.remote_cost import preview_evaluation, preview_index, preview_pipeline, preview_whole
 from workbench.evaluation.reranking import score_reranking
 from workbench.index.build import build_index
 from workbench.index.search import Searcher
@@ -116,6 +116,7 @@ def test_a_preview_says_what_an_evaluation_then_sends_and_sends_nothing(workspac
         assert told[0]["cost"] > 0
         assert preview_index(workspace, "texts", "remote:toy")[0]["texts"] == COUNT
         assert preview_index(workspace, "texts", "starter") == []
+        assert preview_whole(workspace, "texts", ["remote:toy", "starter"])[0]["texts"] == 2 * COUNT
         add_remote(workspace, {"name": "judge", "shape": "tei-rerank", "address": near})
         assert preview_pipeline(workspace, "texts", ["remote:judge"], [10, 50])[0]["texts"] == 50 * HELD
         assert preview_pipeline(workspace, "texts", ["starter-reranker"], [10]) == []

@@ -45,6 +45,16 @@ def preview_index(workspace: Workspace, collection: str, reference: str) -> list
     return [preview(remote_model(workspace, reference), [("document", LazyItems(opened, "corpus"))])]
 
 
+def preview_whole(workspace: Workspace, collection: str, references: Iterable[str]) -> list[dict[str, Any]]:
+    """What mining, or looking for each document by its query, sends: all queries and documents, once."""
+    chosen = [remote_model(workspace, one) for one in dict.fromkeys(references) if one.startswith(PREFIX)]
+    if not chosen:
+        return []
+    opened = open_collection(workspace, collection)
+    parts = [("query", LazyItems(opened, "queries")), ("document", LazyItems(opened, "corpus"))]
+    return [preview(remote, parts) for remote in chosen if remote.kind == "embedder"]
+
+
 def preview_pipeline(
     workspace: Workspace, collection: str, references: Iterable[str], tops: Sequence[int], queries: int | None = None
 ) -> list[dict[str, Any]]:
