@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench.models.remote import Remote
 from workbench.models.remote_http import Client, EndpointError, Limits, Pause, Response
-from workbench.models.remote_keys import key_of
+from workbench.models.remote_keys import checked_key, key_of
 from workbench.models.remote_shapes import Asked
 
 Progress = Callable[[int, int], None]
@@ -38,15 +38,17 @@ class TooLargeError(EndpointError):
 
 
 class RemoteClient(Client):
-    """The server of one remote model, asked in the shape of its requests."""
+    """The server of one remote model, asked in the shape of its requests. key: else the one of its environment."""
 
-    def __init__(self, remote: Remote, *, limits: Limits | None = None, pause: Pause = asyncio.sleep) -> None:
+    def __init__(
+        self, remote: Remote, *, key: str = "", limits: Limits | None = None, pause: Pause = asyncio.sleep
+    ) -> None:
         self.remote, self.shape = remote, remote.described_shape
         super().__init__(
             remote.address,
             remote.model or remote.name,
             self.shape.advice(remote.name),
-            key=key_of(remote),
+            key=checked_key(remote, key) or key_of(remote),
             limits=limits or _limits(remote),
             pause=pause,
             a_minute=remote.a_minute,

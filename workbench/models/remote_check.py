@@ -20,11 +20,11 @@ EXAMPLES = ("a red circle on the left", "a green square below it")
 TEXTS_AT_ONCE = 10_000
 
 
-def check_remote(workspace: Workspace, name: str) -> dict[str, Any]:
+def check_remote(workspace: Workspace, name: str, *, key: str = "") -> dict[str, Any]:
     """Ask a remote model for one vector or two scores of made-up texts, and say what came.
 
     {"reference", "kind", "host", "dimension", "normalised", "milliseconds", "modalities"}; an embedder's dimension is
-    kept. Raises WorkbenchError in words if it does not answer as it should.
+    kept. key: else the one of its environment. Raises WorkbenchError in words if it does not answer as it should.
     """
     remote = remote_model(workspace, name)
     found: dict[str, Any] = {
@@ -33,13 +33,13 @@ def check_remote(workspace: Workspace, name: str) -> dict[str, Any]:
     }  # fmt: skip
     started = time.perf_counter()
     if remote.kind == "embedder":
-        embedder = RemoteEmbedder(remote.model_copy(update={"size": None}))
+        embedder = RemoteEmbedder(remote.model_copy(update={"size": None}), key=key)
         # The first text of all tells the dimension.
         found["dimension"] = embedder.dimension
         found["normalised"] = embedder.arrived_normalised
         note_size(workspace, remote.name, embedder.dimension)
     else:
-        RemoteReranker(remote).score(Item(text=EXAMPLES[0]), [Item(text=text) for text in EXAMPLES])
+        RemoteReranker(remote, key=key).score(Item(text=EXAMPLES[0]), [Item(text=text) for text in EXAMPLES])
     return found | {"milliseconds": round((time.perf_counter() - started) * 1000)}
 
 

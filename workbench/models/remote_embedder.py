@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,14 @@ LARGEST, SMALLEST = 1e18, 1e-12
 class RemoteEmbedder:
     """A model that the workbench does not hold, with the interface of `models.Embedder`.
 
-    Whatever it is given is sent to `remote.host`. pause, limits: for tests.
+    Whatever it is given is sent to `remote.host`. key: else the one of its environment. pause, limits: for tests.
     """
 
-    def __init__(self, remote: Remote, *, limits: Limits | None = None, pause: Pause = asyncio.sleep) -> None:
+    def __init__(
+        self, remote: Remote, *, key: str = "", limits: Limits | None = None, pause: Pause = asyncio.sleep
+    ) -> None:
         self.remote = remote
-        self._limits, self._pause = limits, pause
+        self._client = partial(RemoteClient, remote, key=key, limits=limits, pause=pause)
         self.arrived_normalised = True
 
     @property
@@ -140,7 +142,7 @@ class RemoteEmbedder:
                 f"“{self.reference}” and add it again with --longest-text, which cuts texts to so many characters."
             )
 
-        async with RemoteClient(self.remote, limits=self._limits, pause=self._pause) as client:
+        async with self._client() as client:
             batches = self._batches(modalities, batch_size)
             await ask_all(batches, ask, too_long, at_once=self.remote.at_once, progress=progress)
 

@@ -43,7 +43,7 @@ def key_of(remote: Remote, environment: Mapping[str, str] = os.environ) -> str:
                 f"The key of “{remote.reference}” belongs into the environment variable {variable}, which is not set. "
                 "Set it before the workbench is started, or give the key on the page for one evaluation."
             )
-    return _checked(remote, key)
+    return checked_key(remote, key)
 
 
 def handed_keys(keys: Iterable[tuple[Remote, str]]) -> dict[str, str]:
@@ -51,12 +51,14 @@ def handed_keys(keys: Iterable[tuple[Remote, str]]) -> dict[str, str]:
     told = {
         remote.name: {"address": remote.address, "key": checked}
         for remote, key in keys
-        if (checked := _checked(remote, key.strip()))
+        if (checked := checked_key(remote, key))
     }
     return {HANDED: json.dumps(told)} if told else {}
 
 
-def _checked(remote: Remote, key: str) -> str:
+def checked_key(remote: Remote, key: str) -> str:
+    """A key that may be sent to a remote model. Raises WorkbenchError, without the key, if it can be none."""
+    key = key.strip()
     if key and not (key.isascii() and key.isprintable() and " " not in key):
         raise WorkbenchError(f"The key of “{remote.reference}” holds characters that no key has. Give it again.")
     if key and remote.address.startswith("http:") and not is_near(remote.host) and not remote.unencrypted:

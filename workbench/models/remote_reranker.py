@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,17 @@ from workbench.models.remote_shapes import Asked
 class RemoteReranker:
     """A cross-encoder that the workbench does not hold, with the interface of `models.Reranker`.
 
-    Whatever it is given is sent to `remote.host`. pause, limits: for tests.
+    Whatever it is given is sent to `remote.host`. key: else the one of its environment. pause, limits: for tests.
     """
 
     kind = "reranker"
     dimension = None
 
-    def __init__(self, remote: Remote, *, limits: Limits | None = None, pause: Pause = asyncio.sleep) -> None:
+    def __init__(
+        self, remote: Remote, *, key: str = "", limits: Limits | None = None, pause: Pause = asyncio.sleep
+    ) -> None:
         self.remote = remote
-        self._limits, self._pause = limits, pause
+        self._client = partial(RemoteClient, remote, key=key, limits=limits, pause=pause)
 
     @property
     def reference(self) -> str:
@@ -87,7 +90,7 @@ class RemoteReranker:
                 + ("" if longest else f"Add “{self.reference}” again with --longest-text to cut it.")
             )
 
-        async with RemoteClient(self.remote, limits=self._limits, pause=self._pause) as client:
+        async with self._client() as client:
             size = batch_size_of(self.remote, "text")
             batches = [np.arange(start, min(start + size, len(documents))) for start in range(0, len(documents), size)]
             await ask_all(batches, ask, too_long, at_once=self.remote.at_once)

@@ -8,8 +8,10 @@ from workbench import jobs
 from workbench.collection.store import list_collections
 from workbench.job_folder import JobFolder
 from workbench.models import catalogue
-from workbench.models.added import PREFIX
+from workbench.models.added import PREFIX, added_models, was_joined
+from workbench.models.encoders import PROPOSED
 from workbench.models.listing import all_models
+from workbench.models.remote import remotes
 from workbench.ui import words
 from workbench.ui.place import Place
 from workbench.workspace import Workspace
@@ -61,9 +63,24 @@ def reranker_choices(workspace: Workspace) -> list[tuple[str, str]]:
     return [*own, *_starter_first(listed, "starter-reranker")]
 
 
+def remote_choices(workspace: Workspace, kind: str) -> list[tuple[str, str]]:
+    """Models behind an address, each with the host that gets what is sent to it. None of them can be trained."""
+    return [(f"{one.name} (at {one.host})", one.reference) for one in remotes(workspace) if one.kind == kind]
+
+
 def base_choices(workspace: Workspace, kind: str) -> list[tuple[str, str]]:
     """Models that a run of this kind may start from. Late interaction starts from an embedder."""
     return reranker_choices(workspace) if kind == "reranker" else embedder_choices(workspace)
+
+
+def encoder_choices(workspace: Workspace, modality: str) -> list[tuple[str, str]]:
+    """Models out of which an encoder of pictures or sound can be taken: those proposed, and those the user added."""
+    added = [
+        (f"{model_name(one.reference)} (added by you)", one.reference)
+        for one in added_models(workspace)
+        if modality in one.modalities and not was_joined(workspace, one)
+    ]
+    return [*added, *((reference, reference) for reference in PROPOSED[modality])]
 
 
 def unread(workspace: Workspace, reference: str, needed: Iterable[str]) -> list[str]:
