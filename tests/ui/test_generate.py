@@ -16,6 +16,7 @@ from workbench.collection.writing import CollectionWriter
 from workbench.enrich.choosing import GenerationSettings
 from workbench.enrich.endpoint import HOST_VARIABLE, KEY_VARIABLE, OPENAI_KEY_VARIABLE
 from workbench.errors import WorkbenchError
+from workbench.job_folder import create_job_folder
 from workbench.ui import part_generate_views as views
 from workbench.ui.page import Page
 from workbench.ui.part_generate import GeneratePart, read_price
@@ -112,8 +113,9 @@ def test_a_page_that_is_open_to_others_asks_no_address(part: GeneratePart, works
         part.show_preview(PLACE, *given(part))
     with pytest.raises(WorkbenchError, match="open to others"):
         part.write(PLACE, Pressed(seen=""), *given(part))  # type: ignore[arg-type]
+    create_job_folder(workspace.job("writes"), "generate", {"collection": "library"}, {}).write_status(state="stopped")
     with pytest.raises(WorkbenchError, match="open to others"):
-        part.use_view(PLACE, Pressed(act="resume", name="generate-library"))  # type: ignore[arg-type]
+        part.use_view(PLACE, Pressed(act="resume", name="writes"))  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_used_is_told_in_words(part: GeneratePart) -> None:

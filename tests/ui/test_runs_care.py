@@ -91,7 +91,7 @@ def test_a_clone_is_started_with_its_changes_and_shown(
 def test_a_clone_of_a_model_with_code_needs_the_owner(tab: RunsTab, workspace: Workspace) -> None:
     spec = {"kind": "embedder", "model": "a/b", "collection": "demo", "settings": {}, "trust_remote_code": True}
     create_job_folder(workspace.run("own"), "train", spec, {})
-    with pytest.raises(WorkbenchError, match="code of its own"):
+    with pytest.raises(WorkbenchError, match="own code"):
         tab.care.start_clone(Place(tab="runs", run="own"), "", "copy")
 
 

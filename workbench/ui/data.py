@@ -162,7 +162,7 @@ class DataTab:
         if act == "remove":
             remove_collection(self.page.workspace, name)
             return self._at(place.at(collection="", part=""))
-        job_views.use_job(self.page.workspace, act, name)
+        job_views.use_job(self.page, act, name)
         return self.refresh(place, *values)
 
     def open_demo_collection(self, place: Place) -> Widgets:
@@ -188,7 +188,7 @@ class DataTab:
         worked = jobs.list_jobs(self.page.workspace, *WORKS)
         for job in worked:
             jobs.watch(job)  # one that was killed is told so here
-        cards_seen = (f"{card.name}@{card.created}" for card in collections)
+        cards_seen = (f"{card.name}@{card.fingerprint}" for card in collections)
         return " ".join([_part(place), *(job.etag() for job in worked), *cards_seen])
 
 

@@ -25,6 +25,10 @@ class Downloads:
         self._root = workspace.exports
         self._signer = Signer()
 
+    def here(self, path: Path) -> Path:
+        """An export's path in this workspace, wherever the workspace lay when the path was written down."""
+        return path if path.is_relative_to(self._root) else self._root / path.name
+
     def url(self, file: Path) -> str:
         """The address of one file below the workspace's exports. Raises ValueError for any other."""
         path = quote(file.resolve().relative_to(self._root.resolve()).as_posix())

@@ -58,7 +58,7 @@ class FitCard:
         if said["act"] == "measure":
             self.measure(spec)
         else:
-            job_views.use_job(self.page.workspace, said["act"], str(said.get("name", "")))
+            job_views.use_job(self.page, said["act"], str(said.get("name", "")))
         return self.draw(spec)
 
     def measure(self, spec: dict[str, Any]) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from workbench import jobs
+from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
 from workbench.jobs.works import WORKS_THAT_GO_ON
 from workbench.ui import cards
+from workbench.ui.page import Page
 from workbench.workspace import Workspace
+
+IN_THE_OWNERS_NAME = ("push", "generate")
 
 
 def open_jobs(workspace: Workspace, *works: str, collection: str = "") -> list[JobFolder]:
@@ -32,11 +36,28 @@ def job_card(job: JobFolder, title: str) -> str:
     return cards.notice(f"{title}: {first}", rest, closable=False) + f'<div class="actions after">{buttons}</div>'
 
 
-def use_job(workspace: Workspace, act: str, name: str) -> None:
-    """Do what a button of a job card says: stop, resume, dismiss. Other words do nothing."""
+def use_job(page: Page, act: str, name: str) -> None:
+    """Do what a button of a job card says: stop, resume, dismiss. Other words do nothing.
+
+    Raises WorkbenchError for a resume that a page open to others may not do.
+    """
+    workspace = page.workspace
     if act == "stop":
         jobs.stop(jobs.find(workspace, name))
     elif act == "resume":
+        check_may_begin(page, jobs.find(workspace, name))
         jobs.resume(workspace, name)
     elif act == "dismiss":
         jobs.remove(workspace, name)
+
+
+def check_may_begin(page: Page, job: JobFolder) -> None:
+    """Raise WorkbenchError if this page's users may not have a work like this one done.
+
+    On a page open to others nobody but its owner starts what goes out in the owner's name, or runs a model's own code.
+    """
+    if not page.may_run_code and (job.work in IN_THE_OWNERS_NAME or job.spec.get("trust_remote_code")):
+        raise WorkbenchError(
+            f"This page is open to others, and “{job.name}” runs a model's own code or goes out in its owner's name. "
+            "Start it in the terminal."
+        )

@@ -69,7 +69,7 @@ class CheckPart:
                     jobs.remove(workspace, job.name)
             jobs.start(workspace, WORK, jobs.free_name(workspace, f"check-{name}"), spec)
         else:
-            job_views.use_job(workspace, said["act"], str(said.get("name", "")))
+            job_views.use_job(self.page, said["act"], str(said.get("name", "")))
         return self.draw(place, open_collection(workspace, name))
 
     def use_finding(self, place: Place, event: gr.EventData) -> Widgets:

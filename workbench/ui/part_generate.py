@@ -158,9 +158,7 @@ class GeneratePart:
                 raise WorkbenchError(f"“{name}” has been changed since. What has been changed stands in More.")
             gr.Info(f"Taken back: {undo(workspace, name).what}.", duration=5)
         else:
-            if said["act"] == "resume":
-                self._check_allowed()
-            job_views.use_job(workspace, said["act"], str(said.get("name", "")))
+            job_views.use_job(self.page, said["act"], str(said.get("name", "")))
         return self.draw(place, open_collection(workspace, name))
 
     def _check_allowed(self) -> None:

@@ -88,7 +88,7 @@ class MorePart:
         elif said["act"] == "undo":
             gr.Info(f"Taken back: {undo(workspace, name).what}.", duration=5)
         else:
-            job_views.use_job(workspace, said["act"], str(said.get("name", "")))
+            job_views.use_job(self.page, said["act"], str(said.get("name", "")))
         return self.draw(place, open_collection(workspace, name))
 
     def start_push(self, place: Place, repo: str, public: bool, anyway: bool) -> Widgets:

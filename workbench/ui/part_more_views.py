@@ -46,7 +46,8 @@ def _export(job: JobFolder, changed: float, downloads: Downloads) -> str:
     result = job.result()
     if job.status().state != "finished" or not result:
         return job_views.job_card(job, "Writing the export")
-    path = Path(str(result["path"]))
+    # A workspace may have been copied, its old place still there: what is offered is what lies in this one.
+    path = downloads.here(Path(str(result["path"])))
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     if not files:
         return ""

@@ -138,7 +138,7 @@ class NegativesPart:
             count = drop_mined(self.page.workspace, name)
             gr.Info(f"Dropped {words.count(count, 'hard negative')} from “{name}”.", duration=4, title="Hard negatives")
         else:
-            job_views.use_job(self.page.workspace, act, str(said.get("name", "")))
+            job_views.use_job(self.page, act, str(said.get("name", "")))
         return self.draw(place, self._collection(place))
 
     def _collection(self, place: Place) -> Collection:

@@ -15,7 +15,8 @@ from workbench.ui.place import TABS, Place
 from workbench.workspace import Workspace
 
 # Every other work is done on a collection.
-STEP_OF_WORK = {"train": "runs", "evaluate": "evaluate", "index": "search"}
+STEP_OF_WORK = {"train": "runs", "fit": "train", "add-model": "train", "join-models": "train",
+                "evaluate": "evaluate", "index": "search"}  # fmt: skip
 # Links into the page: the first thing that the keyboard reaches.
 RAIL_JS = """
 element.addEventListener('click', (event) => {
@@ -47,7 +48,8 @@ def draw_rail(workspace: Workspace, place: Place) -> tuple[str, bool]:
     """The rail as HTML, and whether any job is at work (then it must be drawn again soon)."""
     collections, runs = list_collections(workspace), jobs.list_runs(workspace)
     states = {job.path: jobs.watch(job) for job in [*runs, *jobs.list_jobs(workspace)]}
-    busy = {STEP_OF_WORK.get(JobFolder(path).work, "data") for path, status in states.items() if not status.ended}
+    at_work = [path for path, status in states.items() if not status.ended and not status.note.startswith(jobs.HELD)]
+    busy = {STEP_OF_WORK.get(JobFolder(path).work, "data") for path in at_work}
     finished = [run for run in runs if states[run.path].state == "finished"]
     collection = next((card for card in collections if card.name == place.collection), None)
     collection = collection or (collections[0] if collections else None)
@@ -55,7 +57,7 @@ def draw_rail(workspace: Workspace, place: Place) -> tuple[str, bool]:
     evaluations, indexes = len(list(workspace.evaluations.glob("*.json"))), len(list_indexes(workspace))
     steps = [
         Step("data", bool(collections), "data" in busy, collection.counts.get("queries", 0) if collection else 0),
-        Step("train", bool(runs)),
+        Step("train", bool(runs), "train" in busy),
         Step("runs", bool(finished), "runs" in busy, len(runs)),
         Step("evaluate", evaluations > 0, "evaluate" in busy, evaluations),
         Step("search", indexes > 0, "search" in busy, indexes),

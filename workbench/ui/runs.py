@@ -14,9 +14,11 @@ from workbench.training import report
 from workbench.training.advice import advice_for
 from workbench.ui import plots, runs_views
 from workbench.ui.choices import run_kind
+from workbench.ui.job_views import check_may_begin
 from workbench.ui.page import Page, Widgets, clock, view
 from workbench.ui.place import Place
 from workbench.ui.runs_care import RunCare, shown_run
+from workbench.ui.runs_queue import Queue
 
 TICK_SECONDS = 2.0
 
@@ -32,49 +34,61 @@ class RunsTab:
     def __init__(self, page: Page, tab: gr.Tab) -> None:
         self.page = page
         self.top = view("runs-top")
+        self.queue = Queue(page)
         with gr.Row(elem_id="runs-curves", elem_classes=["halves"], visible=False) as self.curves:
             self.loss = plots.make_plot("runs-loss")
             self.ndcg = plots.make_plot("runs-ndcg")
         self.below = view("runs-below")
+        self.queue.make_form()
         self.care = RunCare(page)
         self.timer = gr.Timer(TICK_SECONDS, active=False)
         self.seen = gr.Textbox(visible="hidden", label="Seen")
-        shown = [self.top, self.curves, self.loss, self.ndcg, self.below, self.timer, self.seen]
-        page.refresh(tab, "runs", self.open_tab, [], [*shown, *self.care.widgets], timer=self.timer)
+        shown = [
+            self.top, self.queue.card, self.curves, self.loss, self.ndcg, self.below, self.timer, self.seen
+        ]  # fmt: skip
+        whole = [*shown, *self.queue.widgets, *self.care.widgets]
+        page.refresh(tab, "runs", self.open_tab, [], whole, timer=self.timer)
         page.watch("runs", self.timer, self.watch_run, [self.seen], shown)
-        page.on([self.top.click, self.below.click], self.use_view, [], [*shown, *self.care.widgets])
+        page.on([self.top.click, self.queue.card.click, self.below.click], self.use_view, [], whole)
         noted = [self.care.text, self.care.tags]
         page.on([self.care.save.click], self.save_notes, noted, [*shown, *noted])
+        form, kept = self.queue.form, [*shown, *self.queue.widgets]
+        page.on([form.pause.click], self.pause_queue, [form.until, form.when], kept)
+        page.on([form.keep.click], self.keep_hours, [form.begin, form.end], kept)
+        page.on([form.always.click], self.keep_no_hours, [], kept)
 
     def open_tab(self, place: Place) -> Widgets:
         """The chosen run, and what can be done with it. What is being typed about it is not drawn again meanwhile."""
         runs = jobs.list_runs(self.page.workspace)
-        return {**self.refresh(place), **self.care.fill(shown_run(self.page, place, runs), runs)}
+        filled = {**self.queue.fill(bool(runs)), **self.care.fill(shown_run(self.page, place, runs), runs)}
+        return {**self.refresh(place), **filled}
 
     def refresh(self, place: Place) -> Widgets:
         """The chosen run, read from disk."""
         runs = jobs.list_runs(self.page.workspace)
-        shown = shown_run(self.page, place, runs)
+        shown, (card, line) = shown_run(self.page, place, runs), self.queue.look()
         if shown is None:
             has_collection = bool(list_collections(self.page.workspace))
             return {
                 self.top: runs_views.nothing(has_collection),
+                self.queue.card: card,
                 self.curves: gr.Row(visible=False),
                 self.below: "",
                 self.timer: clock(False, TICK_SECONDS),
-                self.seen: "",
+                self.seen: _seen(None, runs, line),
             }
         status = jobs.watch(shown)
         events = list(shown.events())
         curves, summary = report.curves(events), report.run_summary(self.page.workspace, shown.name, status, events)
         return {
             self.top: runs_views.top(runs, shown, status, summary, advice_for(shown, events)),
+            self.queue.card: card,
             self.curves: gr.Row(visible=True),
             self.loss: runs_views.loss_plot(curves, shown.spec),
             self.ndcg: runs_views.ndcg_plot(curves),
             self.below: runs_views.below(runs, shown, status, events, self._indexes(shown)),
-            self.timer: clock(not status.ended, TICK_SECONDS),
-            self.seen: shown.etag(),
+            self.timer: clock(not status.ended and not runs_views.is_held(status), TICK_SECONDS),
+            self.seen: _seen(shown, runs, line),
         }
 
     def save_notes(self, place: Place, text: str, tags: str) -> Widgets:
@@ -87,12 +101,35 @@ class RunsTab:
         shown = shown_run(self.page, place, runs)
         if shown is not None:
             jobs.watch(shown)
-        return None if seen == (shown.etag() if shown else "") else self.refresh(place)
+        card, line = self.queue.look()
+        now = _seen(shown, runs, line)
+        if now == seen:
+            return None
+        if now.partition("\n")[0] == seen.partition("\n")[0]:  # nothing is new but the queue
+            return {self.queue.card: card, self.seen: now}
+        drawn = self.refresh(place)
+        if line == seen.partition("\n")[2]:  # drawn again, the card would lose the keyboard's place in it
+            del drawn[self.queue.card]
+        return drawn
+
+    def pause_queue(self, place: Place, until: str, when: str) -> Widgets:
+        """Pause the queue as the form says."""
+        return {**self.queue.pause(until, when), **self.refresh(place)}
+
+    def keep_hours(self, place: Place, begin: str, end: str) -> Widgets:
+        """Work in some hours of the day alone."""
+        return {**self.queue.keep_hours(begin, end), **self.refresh(place)}
+
+    def keep_no_hours(self, place: Place) -> Widgets:
+        """Work at all hours again."""
+        return {**self.queue.keep_none(), **self.refresh(place)}
 
     def use_view(self, place: Place, event: gr.EventData) -> Widgets:
         """What the buttons of a run do."""
         said: dict[str, Any] = dict(event._data)
         act, name = said["act"], str(said.get("name", "") or said.get("run", ""))
+        if self.queue.use(said):
+            return self.refresh(place)
         if act == "choose":
             return self._at(place.at(run=name))
         if act == "remove":
@@ -107,6 +144,7 @@ class RunsTab:
             collection = str(run.spec.get("collection", ""))
             return {self.page.place: place.at(tab="data", part="check", collection=collection)}
         if act == "again" and (advice := advice_for(run)) is not None:
+            check_may_begin(self.page, run)
             again = jobs.clone(self.page.workspace, name, jobs.free_name(self.page.workspace, name), advice.changes)
             return self._at(place.at(run=again.name))
         if act == "stop":
@@ -134,6 +172,12 @@ class RunsTab:
             if card.model == model and card.collection == collection:
                 return place.at(index=card.name)
         return place.at(index=start_index(self.page, collection, model))
+
+
+def _seen(shown: JobFolder | None, runs: list[JobFolder], line: str) -> str:
+    """Changes with whatever the shown run does and with the state of every other; and below, with the queue."""
+    states = [shown.etag(), *(f"{run.name}:{run.status().state}" for run in runs)] if shown else []
+    return f"{' '.join(states)}\n{line}"
 
 
 def start_index(page: Page, collection: str, model: str) -> str:

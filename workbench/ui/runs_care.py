@@ -14,6 +14,7 @@ from workbench.settings import parse_overrides
 from workbench.training.comparing import compare_runs
 from workbench.training.script import script_of
 from workbench.ui import plots, runs_compare_views
+from workbench.ui.job_views import check_may_begin
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 from workbench.workspace import check_name
@@ -99,10 +100,7 @@ class RunCare:
     def start_clone(self, place: Place, changes: str, name: str) -> Widgets:
         """Start the run again with some settings changed, and show the new one."""
         run = self._run(place)
-        if run.spec.get("trust_remote_code") and not self.page.may_run_code:
-            raise WorkbenchError(
-                "This run's model runs code of its own, and this page is open to others. Clone it in the terminal."
-            )
+        check_may_begin(self.page, run)
         overrides = parse_overrides([line.strip() for line in changes.splitlines() if line.strip()])
         for key, value in overrides.items():
             if key.endswith("_model") and value:

@@ -194,7 +194,7 @@ class SearchTab:
             remove_index(self.page.workspace, name)
             place = place.at(index="")
         else:
-            job_views.use_job(self.page.workspace, act, name)
+            job_views.use_job(self.page, act, name)
         hidden = {self.feedback.row: gr.Row(visible=False)}
         return {self.page.place: place, self.results: "", **hidden, **self.refresh(place)}
 

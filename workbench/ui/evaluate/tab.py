@@ -19,13 +19,14 @@ from workbench.evaluation.evaluate import (
 from workbench.job_folder import JobFolder
 from workbench.models.source import typed_reference
 from workbench.ui import job_views, parts
-from workbench.ui.choices import collection_in_hand, embedder_choices, run_base
+from workbench.ui.choices import collection_in_hand, run_base
 from workbench.ui.evaluate import views
 from workbench.ui.evaluate.queries import QueriesPart
 from workbench.ui.evaluate.size import SizePart
 from workbench.ui.evaluate.verdicts import VerdictsPart
 from workbench.ui.page import Page, Widgets, clock, view
 from workbench.ui.place import Place
+from workbench.ui.remotes import RemoteModels
 from workbench.workspace import propose_name
 
 PRECISIONS = [("float32", "float32"), ("int8: a quarter of the space", "int8"), ("binary: a 32nd", "binary")]
@@ -62,6 +63,7 @@ class EvaluateTab:
                 self.precisions = gr.CheckboxGroup(
                     PRECISIONS, value=["float32"], label="Number formats", elem_id="evaluate-precisions", scale=2
                 )
+            self.remote = RemoteModels(page, self.models, self.collection)
             self.start = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start")
         self.timer = gr.Timer(TICK_SECONDS, active=False)
         self.seen = gr.Textbox(visible="hidden", label="Seen")
@@ -71,11 +73,11 @@ class EvaluateTab:
         page = self.page
         inner = [widget for part in self.parts for widget in part.widgets]
         shown = [self.top, self.job, self.row, *inner, self.foot, self.form, self.timer, self.seen]
-        drawn = [*shown, self.models, self.collection]
+        drawn = [*shown, self.models, self.collection, *self.remote.widgets]
         page.refresh(tab, "evaluate", self.refresh, [], drawn, timer=self.timer)
-        page.watch("evaluate", self.timer, self.watch_job, [self.seen], shown)
-        page.on([self.start.click], self.start_evaluation,
-                [self.models, self.collection, self.dimensions, self.precisions], drawn)  # fmt: skip
+        page.watch("evaluate", self.timer, self.watch_job, [self.seen], [*shown, self.models])
+        asked = [self.models, self.collection, self.dimensions, self.precisions, *self.remote.widgets]
+        page.on([self.start.click], self.start_evaluation, asked, drawn)
         page.on([one.click for one in (self.top, self.job, self.row, self.foot)], self.use_view, [], drawn)
 
     def refresh(self, place: Place) -> Widgets:
@@ -84,17 +86,28 @@ class EvaluateTab:
 
     def watch_job(self, place: Place, seen: str) -> Widgets | None:
         """While an evaluation works: its progress, then its result."""
-        return None if self._seen() == seen else self._show(place)
+        if self._seen() == seen:
+            return None
+        # Only what can be chosen: what is chosen stays as it is under the user's hands.
+        return {**self._show(place), self.models: gr.Dropdown(choices=self.remote.choices())}
 
     def start_evaluation(
-        self, place: Place, models: list[str], collection: str, dimensions: str, precisions: list[str]
+        self,
+        place: Place,
+        models: list[str],
+        collection: str,
+        dimensions: str,
+        precisions: list[str],
+        keyed: str | None = None,
+        key: str = "",
     ) -> Widgets:
         """Start the background job that evaluates the chosen models."""
         if not collection:
             raise WorkbenchError("There is no collection to evaluate on. Import one first, on the Data tab.")
         if not models:
             raise WorkbenchError("Choose at least one model to evaluate.")
-        models = [typed_reference(model) for model in models]
+        environment = self.remote.environment(models, keyed, key)
+        models = [typed_reference(model, remote=self.page.may_run_code) for model in models]
         check_embedders(self.page.workspace, models)
         name = propose_name(collection, {card.name for card in list_evaluations(self.page.workspace)})
         spec = {
@@ -104,7 +117,8 @@ class EvaluateTab:
             "precisions": precisions or ["float32"],
             "name": name,
         }
-        jobs.start(self.page.workspace, "evaluate", jobs.free_name(self.page.workspace, f"evaluate-{name}"), spec)
+        free = jobs.free_name(self.page.workspace, f"evaluate-{name}")
+        jobs.start(self.page.workspace, "evaluate", free, spec, environment=environment)
         return self._at(place.at(evaluation=name))
 
     def use_view(self, place: Place, event: gr.EventData) -> Widgets:
@@ -118,7 +132,7 @@ class EvaluateTab:
         if act == "remove":
             remove_evaluation(self.page.workspace, name)
             return self._at(place.at(evaluation="", part=""))
-        job_views.use_job(self.page.workspace, act, name)
+        job_views.use_job(self.page, act, name)
         return self.refresh(place)
 
     def _at(self, place: Place) -> Widgets:
@@ -128,7 +142,7 @@ class EvaluateTab:
         workspace = self.page.workspace
         names = [card.name for card in list_collections(workspace)]
         collection = collection_in_hand(workspace, place)
-        choices = embedder_choices(workspace)
+        choices = self.remote.choices()
         tuned = next((run for run in jobs.list_runs(workspace) if f"run:{run.name}" in {v for _, v in choices}), None)
         chosen = [run_base(tuned), f"run:{tuned.name}"] if tuned else ["starter"]
         if place.run and f"run:{place.run}" in {value for _, value in choices}:
@@ -137,6 +151,7 @@ class EvaluateTab:
         return {
             self.models: gr.Dropdown(choices=choices, value=chosen),
             self.collection: gr.Dropdown(choices=names, value=collection or None),
+            **self.remote.draw(),
         }
 
     def _show(self, place: Place) -> Widgets:
@@ -189,7 +204,8 @@ class EvaluateTab:
 
     def _seen(self) -> str:
         there = sorted(path.stem for path in self.page.workspace.evaluations.glob("*.json"))
-        return " ".join([*(job.etag() for job in self._jobs()), *there])
+        runs = (f"{run.name}:{run.status().state}" for run in jobs.list_runs(self.page.workspace))
+        return " ".join([*(job.etag() for job in self._jobs()), *there, *runs])
 
 
 def read_dimensions(words: str) -> list[int] | None:
