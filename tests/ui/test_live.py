@@ -64,7 +64,7 @@ def test_the_log_is_text_and_leaves_progress_bars_out(module_app: App, page: Any
 
 
 def test_an_idle_tick_sends_nothing_to_draw(module_app: App, page: Any) -> None:
-    """The clock of the open tab and the pulse of the rail both tick in this time, and none sends more than “the same”."""
+    """The clock of the open tab and the pulse of the rail both tick, and none sends more than “the same as before”."""
     begin_run(module_app.workspace, "idle")
     open_tab(page, module_app, "runs", run="idle")
     page.wait_for_function(f"{POINTS} === 6")
