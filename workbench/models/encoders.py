@@ -55,6 +55,13 @@ KINDS: dict[str, dict[str, EncoderKind]] = {
 }  # fmt: skip
 
 
+# On the page, where no other is typed.
+PROPOSED = {
+    "image": ("google/siglip2-base-patch16-224", "openai/clip-vit-base-patch32", "facebook/dinov2-base"),
+    "audio": ("openai/whisper-base", "laion/clap-htsat-unfused", "facebook/wav2vec2-base-960h"),
+}
+
+
 @dataclass(frozen=True)
 class Encoder:
     """The modules from an input to one vector of `dimension` numbers, and where they come from."""

@@ -52,7 +52,7 @@ def conflicts(
         **dict(_batches(settings)),
         **dict(_learning(settings, device, there)),
         **dict(_objective(settings, about)),
-        **dict(_learnt(settings)),
+        **dict(_learnt(settings, about)),
         **dict(_memory(settings, device, there)),
         **dict(_inputs(settings, about)),
         **dict(_watching(settings, there)),
@@ -139,13 +139,20 @@ def _matryoshka(settings: TrainSettings, model: ModelFacts) -> Iterator[Conflict
         yield "matryoshka_weights", f"{len(weights)} weights for {len(trained)} sizes. Write one for each of {each}."
 
 
-def _learnt(settings: TrainSettings) -> Iterator[Conflict]:
+def _learnt(settings: TrainSettings, model: ModelFacts) -> Iterator[Conflict]:
+    if settings.thaw_after and model.kind != "embedder":
+        yield (
+            "thaw_after",
+            f"Only an embedder can have new projections, and this run trains a {model.kind}. Set it to 0.",
+        )
     if not settings.lora_rank:
         for name in ("lora_alpha", "lora_targets", "lora_dropout", "lora_rank_stabilised", "lora_dora"):
             if getattr(settings, name):
                 yield name, "This belongs to LoRA, and its rank is 0. Give a rank, or leave this as it was."
     elif settings.lora_dora and settings.base_in_4_bit:
         yield "lora_dora", "DoRA needs the base's own weights, not 4 bits of them. Choose one of the two."
+    if settings.thaw_after and settings.lora_rank:
+        yield "thaw_after", "LoRA holds the towers still from beginning to end. Set this to 0, or the LoRA rank."
     if settings.lora_rank and settings.frozen_parts:
         yield "frozen_parts", "LoRA freezes the weights already. Choose frozen parts or a LoRA rank."
 

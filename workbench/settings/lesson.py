@@ -165,6 +165,16 @@ class LearntSettings(BaseModel):
         "DoRA",
         "Learns length and direction of each weight apart. Closer to training all weights, and slower.",
     )
+    thaw_after: float = setting(
+        "What is learnt",
+        0.0,
+        "Thaw after",
+        "Share of the steps in which only the new projections of a joined model learn, before all of it does. More "
+        "keeps the towers longer as they were, 1 for good. Where nothing is said, 0.3 in a joined model's first run.",
+        unit="share of steps",
+        ge=0,
+        le=1,
+    )
     frozen_parts: list[str] = setting(
         "What is learnt",
         [],

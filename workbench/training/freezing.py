@@ -1,7 +1,7 @@
 """The parts of a model by name: which weights a tower, a route or a module holds; freezing them, rates of their own.
 
-A part is a modality that has a tower of its own (`text`, `image`, `audio`), or a piece of a parameter's dotted name,
-such as `vision_tower`, `audio` or `0.sub_modules.audio`.
+A part is a modality that has a tower of its own (`text`, `image`, `audio`), the `projections` of a joined model, or a
+piece of a parameter's dotted name, such as `vision_tower`, `audio` or `0.sub_modules.audio`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ TOWERS = {
     "audio": ("audio_model", "audio_tower", "audio_encoder"),
 }
 SHOWN = 12
+PROJECTIONS = "projections"
 
 
 def freeze(model: Any, parts: Iterable[str]) -> int:
@@ -29,7 +30,7 @@ def freeze(model: Any, parts: Iterable[str]) -> int:
     for part in parts:
         prefixes = prefixes_of(model, part)
         for name, value in model.named_parameters():
-            if _within(name, prefixes):
+            if lies_within(name, prefixes):
                 value.requires_grad_(False)
     if not any(value.requires_grad for value in model.parameters()):
         raise WorkbenchError(f"With {', '.join(parts)} frozen nothing is left to learn. Freeze fewer parts.")
@@ -64,12 +65,15 @@ def read_rate(words: str) -> tuple[str, float]:
 def prefixes_of(model: Any, part: str) -> list[str]:
     """The dotted names under which a part's parameters lie. Raises WorkbenchError, with the model's parts, if none."""
     names = [name for name, _ in model.named_parameters()]
-    found = [*_routes(model, part), *_named(names, TOWERS[part])] if part in TOWERS else _named(names, (part,))
+    if part in TOWERS:
+        found = [*_routes(model, part), *_named(names, TOWERS[part])]
+    else:
+        found = list(_projections(model)) if part == PROJECTIONS else _named(names, (part,))
     if not found:
         whose = f"no part of its own for {part}" if part in TOWERS else f"no part “{part}”"
         raise WorkbenchError(f"The model has {whose}. It has: {', '.join(part_names(model))}.")
     return [
-        name for name in dict.fromkeys(found) if not any(_within(name, [other]) for other in found if other != name)
+        name for name in dict.fromkeys(found) if not any(lies_within(name, [other]) for other in found if other != name)
     ]
 
 
@@ -78,7 +82,7 @@ def part_names(model: Any) -> list[str]:
     names = [name for name, _ in model.named_parameters()]
     towers = [kind for kind in TOWERS if _routes(model, kind) or _named(names, TOWERS[kind])]
     modules = dict.fromkeys(_module(name) for name in names)
-    return [*towers, *modules][:SHOWN]
+    return [*towers, *([PROJECTIONS] if any(_projections(model)) else []), *modules][:SHOWN]
 
 
 def _module(parameter: str) -> str:
@@ -102,6 +106,20 @@ def _routes(model: Any, modality: str) -> Iterator[str]:
                 yield f"{name}.sub_modules.{route}"
 
 
+def _projections(model: Any) -> Iterator[str]:
+    """The linear layers by which the routes of a Router that read no text meet those that do."""
+    from sentence_transformers.base.modules import Dense, Router
+
+    for name, module in model.named_modules():
+        if not isinstance(module, Router):
+            continue
+        for route, modules in module.sub_modules.items():
+            parts: Any = modules
+            if "text" not in getattr(parts[0], "modalities", ("text",)):
+                found = [place for place, part in enumerate(parts) if isinstance(part, Dense)]
+                yield from (f"{name}.sub_modules.{route}.{place}" for place in found)
+
+
 def _named(names: list[str], parts: Iterable[str]) -> list[str]:
     """The shortest prefixes of parameter names that end in one of these pieces."""
     found: dict[str, None] = {}
@@ -113,5 +131,6 @@ def _named(names: list[str], parts: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def _within(name: str, prefixes: Iterable[str]) -> bool:
+def lies_within(name: str, prefixes: Iterable[str]) -> bool:
+    """Whether a dotted name is one of these, or lies under one."""
     return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)

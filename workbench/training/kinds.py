@@ -30,6 +30,7 @@ from workbench.training.material import (
 )
 from workbench.training.objectives import check_guide, embedder_loss
 from workbench.training.pairs import known_wrong, training_pairs, with_negatives
+from workbench.training.preparing import routes_of_columns
 from workbench.training.recipe import Progress, Scored, objective_of
 from workbench.training.second_stage import CrossEncoderRecipe, LateInteractionRecipe
 from workbench.training.similarity import spearman
@@ -122,11 +123,9 @@ class EmbedderRecipe:
         return shuffled(self.settings)
 
     def extra_arguments(self) -> dict[str, Any]:
-        from sentence_transformers.base.modules import Router
-
-        # The trainer insists on a mapping for a Router; this one forces no route, so modality decides.
-        routed = any(isinstance(module, Router) for module in self.model)
-        return {"router_mapping": {"none": "ROUTE"}} if routed else {}
+        columns = dict.fromkeys(name for one in self.pairs for name in one.columns())
+        mapping = routes_of_columns(self.model, list(columns))
+        return {"router_mapping": mapping} if mapping else {}
 
     def score(self, *, quick: bool, progress: Progress | None = None) -> Scored:
         """NDCG@10 of the held-out queries; `quick` scores a sample of them in the uploaded direction alone.

@@ -85,3 +85,21 @@ def prompts_of_columns(model: Any, datasets: Any) -> dict[str, str]:
     columns = dict.fromkeys(name for table in tables for name in table.column_names if name not in ("label", "score"))
     found = {name: prompts["query" if name == "query" else "document"] for name in columns}
     return {name: prompt for name, prompt in found.items() if prompt}
+
+
+def routes_of_columns(model: Any, columns: list[str]) -> dict[str, str]:
+    """{column: task} for the trainer of a model with a Router; empty for any other.
+
+    Where the sides have routes of their own, the column `query` goes the one of queries and all others that of
+    documents. Where the modality decides, nothing may be forced, and yet the trainer insists on a mapping.
+    """
+    from sentence_transformers.base.modules import Router
+
+    routers = [module for module in model if isinstance(module, Router)]
+    if not routers:
+        return {}
+    tasks = {task for router in routers for task, _ in router.route_mappings if task}
+    tasks |= {task for router in routers for task in ("query", "document") if task in router.sub_modules}
+    if not tasks:
+        return {"none": "ROUTE"}
+    return {name: "query" if name == "query" else "document" for name in columns}

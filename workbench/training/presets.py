@@ -8,6 +8,7 @@ import numpy as np
 
 from workbench.collection.store import Collection
 from workbench.errors import WorkbenchError
+from workbench.models.join import never_trained
 from workbench.models.vectors import halvings
 from workbench.settings import (
     PRESETS,
@@ -19,6 +20,7 @@ from workbench.settings import (
     conflicts,
 )
 from workbench.training.shape import Shape
+from workbench.workspace import Workspace
 
 SMALL_MODEL_PARAMETERS = 10_000_000
 # Steps that a run takes at least and at most, by preset: a small collection is passed over more often.
@@ -26,6 +28,8 @@ STEPS = {"quick": (150, 400), "balanced": (400, 2_000), "best": (1_000, 10_000)}
 EPOCHS = {"quick": 1.0, "balanced": 3.0, "best": 8.0}
 # A longer run on little data begins to learn it by heart: its best moment is found only by looking often enough.
 EVALUATIONS = {"quick": 5, "balanced": 10, "best": 20}
+# A joined model learns its new projections alone for this share of its first run, and at a rate of their own.
+FIRST_SHARE, PROJECTION_RATE = 0.3, 1e-3
 # A second stage must tell near misses apart, each time another one: it wants more passes, and its steps are cheaper.
 SECOND_STAGE_FACTOR = 4
 
@@ -80,6 +84,14 @@ def learnt_from(collection: Collection, shape: Shape) -> tuple[int, int]:
     judged = collection.judged("train")
     right = judged.scores > 0
     return int(right.sum()), min(len(np.unique(rows[right])) for rows in (judged.queries, judged.documents))
+
+
+def first_lesson(workspace: Workspace, model: str, kind: str, overrides: dict[str, Any] | None) -> dict[str, Any]:
+    """The settings that a model joined here needs in its first run, with those that the user set; else those alone."""
+    told = dict(overrides or {})
+    if kind != "embedder" or str(told.get("lora_rank") or 0) != "0" or not never_trained(workspace, model):
+        return told
+    return {"thaw_after": FIRST_SHARE, "part_learning_rates": [f"projections={PROJECTION_RATE}"], **told}
 
 
 def conflicts_here(settings: TrainSettings, kind: str, about: dict[str, Any]) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from workbench.settings import KINDS, TrainSettings, check_settings
 from workbench.training.measurements import with_measured_mini_batch
 from workbench.training.out_of_memory import held_at_once, told_smaller, until_it_fits
 from workbench.training.pairs import too_few_pairs
-from workbench.training.presets import check_conflicts, learnt_from, preset_settings
+from workbench.training.presets import check_conflicts, first_lesson, learnt_from, preset_settings
 from workbench.training.verdict import score_second, second_verdict, summarise
 from workbench.workspace import Workspace, disk_full_in_words, new_folder, read_json, write_json
 
@@ -48,6 +48,7 @@ def train_spec(
     tells what it forgot.
     """
     from workbench.models.catalogue import check_trainable, describe
+    from workbench.models.join import has_projections
     from workbench.training.shape import choose_objective, shape_of
     from workbench.training.teacher import check_named_models
 
@@ -72,8 +73,11 @@ def train_spec(
         raise nothing_held_out(collection)
     shape = shape_of(data)
     learnt, most = learnt_from(data, shape)
-    settings = preset_settings(preset, kind, learnt, int(about["parameters"] or 0), overrides, most)  # type: ignore[arg-type]
+    wanted = first_lesson(workspace, model, kind, overrides)
+    settings = preset_settings(preset, kind, learnt, int(about["parameters"] or 0), wanted, most)  # type: ignore[arg-type]
     check_conflicts(settings, kind, about)
+    if settings.thaw_after and has_projections(workspace, model) is False:
+        raise WorkbenchError(f"“{model}” has no projections that could learn before the rest. Set Thaw after to 0.")
     objective = choose_objective(shape, kind, settings)
     check_named_models(workspace, objective.name, settings)
     spec: dict[str, Any] = {
@@ -190,6 +194,7 @@ def train(job: JobFolder, recipe: Any, settings: Any) -> None:
     from workbench.training.evaluator import RunEvaluator
     from workbench.training.preparing import prepare
     from workbench.training.record import record
+    from workbench.training.thawing import thawing
     from workbench.training.trainer import best_checkpoint, last_checkpoint, run_callbacks
 
     checkpoints = job.path / "checkpoints"
@@ -213,7 +218,7 @@ def train(job: JobFolder, recipe: Any, settings: Any) -> None:
         datasets,
         total_steps,
         evaluator=RunEvaluator(job, recipe, total_steps),
-        callbacks=run_callbacks(job, settings, total_steps),
+        callbacks=[*run_callbacks(job, settings, total_steps), *thawing(job, recipe.model, settings, total_steps)],
     )
     record(job, recipe, datasets, trainer)
     if resume_from and resume_step(resume_from) >= total_steps:

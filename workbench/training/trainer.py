@@ -110,6 +110,7 @@ def trainer_class(base: type, sampler: Callable[..., Any]) -> type:
 
     It keeps users' rows out of the model cards. sampler: called once for each data set, in their order.
     """
+    import torch
 
     class RunTrainer(base):  # type: ignore[misc, valid-type]
         """See `trainer_class`."""
@@ -120,6 +121,13 @@ def trainer_class(base: type, sampler: Callable[..., Any]) -> type:
 
         def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
             """The library's card shows rows of the training data, which are the user's own: leave them out."""
+
+        def compute_loss(self, *given: Any, **named: Any) -> Any:
+            """While towers are held still, a batch may teach nothing: then no weight gets a gradient of its loss."""
+            loss = super().compute_loss(*given, **named)
+            if torch.is_grad_enabled() and torch.is_tensor(loss) and not loss.requires_grad:
+                return loss.detach().requires_grad_()
+            return loss
 
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
             if self.args.should_save:

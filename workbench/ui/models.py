@@ -15,16 +15,53 @@ from workbench.ui import cards, job_views, words
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 
-WORK = "add-model"
 TICK_SECONDS = 1.0
 Choices = Callable[[str, str], list[tuple[str, str]]]
+DONE = {"add-model": "was added", "join-models": "was joined"}
 
 
-class AddModel:
-    """The widgets and their handlers.
+class ModelWork:
+    """A background job that brings a model, and the card that shows it.
 
     model: the select that offers the new model as soon as it is there, filled by `choices(kind, collection)`.
     """
+
+    work = ""
+    page: Page
+    model: gr.Dropdown
+    choices: Choices
+    found: gr.HTML
+    timer: gr.Timer
+
+    def _look(self, kind: str, collection: str) -> Widgets:
+        shown = self._draw()
+        newest = self._newest()
+        if newest is not None and jobs.watch(newest).state == "finished" and collection:
+            shown[self.model] = gr.Dropdown(choices=self.choices(kind, collection))
+        return shown
+
+    def _use(self, event: gr.EventData) -> Widgets:
+        said: dict[str, Any] = dict(event._data)
+        job_views.use_job(self.page, said["act"], str(said.get("name", "")))
+        return self._draw()
+
+    def _newest(self) -> JobFolder | None:
+        return next(iter(jobs.list_jobs(self.page.workspace, self.work)), None)
+
+    def _draw(self) -> Widgets:
+        job = self._newest()
+        if job is None:
+            return {self.found: "", self.timer: gr.Timer(active=False)}
+        status = jobs.watch(job)
+        result = job.result() if status.state == "finished" else None
+        shown = found_card(result, DONE[self.work]) if result else job_views.job_card(job, _title(job))
+        return {self.found: shown, self.timer: gr.Timer(active=not status.ended)}
+
+
+class AddModel(ModelWork):
+    """The widgets and their handlers; see `ModelWork`."""
+
+    work = "add-model"
 
     def __init__(self, page: Page, model: gr.Dropdown, inputs: list[Any], choices: Choices) -> None:
         self.page, self.model, self.choices = page, model, choices
@@ -48,37 +85,23 @@ class AddModel:
         if not HUB_ID.fullmatch(reference):
             raise WorkbenchError(f"“{reference}” can be chosen everywhere already. Write an id on the Hub.")
         name = jobs.free_name(workspace, f"add-{reference.split('/')[1]}")
-        jobs.start(workspace, WORK, name, {"reference": reference})
+        jobs.start(workspace, self.work, name, {"reference": reference})
         return self._draw()
 
     def look_at_added(self, place: Place, kind: str, collection: str) -> Widgets:
         """How far the check is; the new model is offered as soon as it is there."""
-        shown = self._draw()
-        newest = self._newest()
-        if newest is not None and jobs.watch(newest).state == "finished" and collection:
-            shown[self.model] = gr.Dropdown(choices=self.choices(kind, collection))
-        return shown
+        return self._look(kind, collection)
 
     def use_added(self, place: Place, event: gr.EventData) -> Widgets:
         """What the buttons of the job's card do."""
-        said: dict[str, Any] = dict(event._data)
-        job_views.use_job(self.page.workspace, said["act"], str(said.get("name", "")))
-        return self._draw()
-
-    def _newest(self) -> JobFolder | None:
-        return next(iter(jobs.list_jobs(self.page.workspace, WORK)), None)
-
-    def _draw(self) -> Widgets:
-        job = self._newest()
-        if job is None:
-            return {self.found: "", self.timer: gr.Timer(active=False)}
-        status = jobs.watch(job)
-        result = job.result() if status.state == "finished" else None
-        shown = found_card(result) if result else job_views.job_card(job, f"Checking {job.spec['reference']}")
-        return {self.found: shown, self.timer: gr.Timer(active=not status.ended)}
+        return self._use(event)
 
 
-def found_card(found: dict[str, Any]) -> str:
+def _title(job: JobFolder) -> str:
+    return f"Checking {job.spec['reference']}" if job.work == "add-model" else f"Joining {job.spec['name']}"
+
+
+def found_card(found: dict[str, Any], done: str = DONE["add-model"]) -> str:
     """What a check found, in words."""
     dimension = f" Vectors of {found['dimension']:,} dimensions." if found["dimension"] else ""
     memory = found["bytes"]["train"] / 1e9
@@ -87,5 +110,5 @@ def found_card(found: dict[str, Any]) -> str:
         *(f"Before each {side}: “{prompt}”" for side, prompt in found["prompts"].items()),
         *found["notes"],
     ]
-    head = f"{found['reference']} was added. It reads {words.plurals(found['modalities'])}."
+    head = f"{found['reference']} {done}. It reads {words.plurals(found['modalities'])}."
     return cards.notice(head, lines, tone="good", closable=False)

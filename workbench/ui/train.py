@@ -17,6 +17,7 @@ from workbench.training.run import train_spec
 from workbench.ui import train_views, words
 from workbench.ui.choices import base_choices, collection_in_hand, with_limits
 from workbench.ui.fit_card import FitCard
+from workbench.ui.join_models import JoinModels
 from workbench.ui.models import AddModel
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
@@ -30,7 +31,7 @@ TRUST_WORDS = (
 # The settings that the lesson and the summary speak of.
 TOLD = (
     "epochs", "max_steps", "batch_size", "gradient_accumulation", "objective", "guide_model", "teacher_model",
-    "matryoshka", "matryoshka_dimensions", "negatives_per_query", "mined_negatives",
+    "matryoshka", "matryoshka_dimensions", "negatives_per_query", "mined_negatives", "thaw_after",
 )  # fmt: skip
 
 
@@ -77,6 +78,7 @@ class TrainTab:
                 self.start = gr.Button("Start training", variant="primary", elem_id="train-start")
         self.timer = gr.Timer(3600.0, active=False)
         self.adding = AddModel(page, self.model, [self.kind, self.collection], self._offered)
+        self.joining = JoinModels(page, self.model, [self.kind, self.collection], self._offered)
         self._wire(tab)
 
     def _wire(self, tab: gr.Tab) -> None:

@@ -68,6 +68,9 @@ def lesson_words(card: Card, spec: dict[str, Any], described: dict[str, Any]) ->
         sizes = settings["matryoshka_dimensions"] or halvings(int(described.get("dimension") or 0))
         if len(sizes) > 1:
             parts.append(f"It does so at {words.listing([str(size) for size in sizes])} dimensions at once.")
+    if share := settings.get("thaw_after"):
+        rest = ", then everything" if share < 1 else ""
+        parts.append(f"For the first {share:.0%} of the steps only the new projections learn{rest}.")
     if spec["kind"] == "reranker":
         _, document = sides(card)
         wrong = words.count(settings["negatives_per_query"], f"wrong {document}")
