@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ except WorkbenchError as error:
 """
 
 
-def find_there(address: str, tmp_path: Path, model_id: str) -> dict[str, str]:
+def find_there(address: str, tmp_path: Path, model_id: str, **more: str) -> dict[str, str]:
     """`find` in a process that takes `address` for the Hub: the client reads that once, when it is imported."""
     environment = {
         **os.environ,
@@ -34,6 +35,7 @@ def find_there(address: str, tmp_path: Path, model_id: str) -> dict[str, str]:
         "HF_HOME": str(tmp_path / "home"),
         "HF_HUB_DISABLE_XET": "1",
         "NO_PROXY": "127.0.0.1",
+        **more,
     }
     command = [sys.executable, "-c", FIND, str(tmp_path / "workspace"), model_id]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
@@ -86,6 +88,28 @@ def test_a_gated_model_says_where_to_agree_and_what_to_type(tmp_path: Path) -> N
 def test_a_model_that_is_not_there_says_so(tmp_path: Path) -> None:
     with fake_hub("someone/model", {}) as (address, _):
         assert "The Hub has no model" in find_there(address, tmp_path, "someone/other")["error"]
+
+
+def test_a_pull_request_of_somebody_else_in_the_cache_is_not_taken(tmp_path: Path) -> None:
+    model = files_of(starter_folder())
+    settings = {name: data for name, data in model.items() if not name.endswith(".safetensors")}
+    with fake_hub("someone/model", settings | {"pytorch_model.bin": b"pickled"}) as (address, _):
+        assert "has no safetensors weights" in find_there(address, tmp_path, "someone/model")["error"]
+        cached = tmp_path / "home" / "hub" / "models--someone--model"
+        shutil.copytree(starter_folder(), cached / "snapshots" / CONVERSION)
+        (cached / "refs" / "refs" / "pr").mkdir(parents=True)
+        (cached / "refs" / "refs" / "pr" / "7").write_text(CONVERSION)
+        assert "has no safetensors weights" in find_there(address, tmp_path, "someone/model")["error"]
+
+
+def test_a_model_of_which_only_the_settings_lie_here_needs_the_network(tmp_path: Path) -> None:
+    model = files_of(starter_folder())
+    settings = {name: data for name, data in model.items() if not name.endswith(".safetensors")}
+    with fake_hub("someone/model", settings) as (address, _):
+        find_there(address, tmp_path, "someone/model")
+    for more in ({"HF_HUB_OFFLINE": "1"}, {}):
+        error = find_there("http://127.0.0.1:9", tmp_path, "someone/model", **more)["error"]
+        assert "is not on this computer and the Hub cannot be reached" in error and "author" not in error
 
 
 def test_without_a_network_the_command_to_type_is_told(tmp_path: Path) -> None:

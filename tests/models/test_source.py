@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
 import pytest
-from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub.errors import GatedRepoError, HTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
 from workbench.errors import WorkbenchError
 from workbench.models.source import find, fingerprint_folder, typed_reference
@@ -89,6 +90,24 @@ def test_each_failure_of_the_hub_has_its_remedy(
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error.__new__(error)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(WorkbenchError, match=words):
+        find(workspace, "some/model")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk that holds .* is full"),
+        (HTTPError("slow"), "hf download some/model"),
+    ],
+)
+def test_a_full_disk_and_a_slow_network_are_told_apart(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
     with pytest.raises(WorkbenchError, match=words):

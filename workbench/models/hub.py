@@ -6,31 +6,37 @@ its author did not merge. Those are taken if they were made from the weights tha
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from workbench.errors import WorkbenchError
+from workbench.workspace import disk_full_in_words, read_json, write_json
 
 # A raw OpenCLIP copy of the weights often lies beside the converted one.
 NEVER_FETCHED = ["open_clip_*.safetensors"]
 CONVERTER, CONVERTED_TITLE = "SFconvertbot", "Adding `safetensors` variant of this model"
 PICKLED = "pytorch_model.bin"
+# Beside a model in the Hub's cache: which conversion was taken for which commit of the model.
+CONVERSION = "workbench-conversion.json"
 
 
 def fetch(reference: str, patterns: list[str], revision: str | None = None) -> tuple[Path, str]:
     """Fetch a model's files of these `patterns` from the Hub; (folder, commit). Errors come in words."""
     from huggingface_hub import snapshot_download
+    from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.errors import (
         GatedRepoError,
-        HfHubHTTPError,
         HFValidationError,
+        HTTPError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
     )
 
     try:
-        folder = Path(
-            snapshot_download(reference, revision=revision, allow_patterns=patterns, ignore_patterns=NEVER_FETCHED)
-        )
+        with disk_full_in_words(Path(HF_HUB_CACHE)):
+            folder = Path(
+                snapshot_download(reference, revision=revision, allow_patterns=patterns, ignore_patterns=NEVER_FETCHED)
+            )
     except GatedRepoError as error:
         raise WorkbenchError(
             f"“{reference}” asks its users to agree to terms first. Open https://huggingface.co/{reference}, agree, "
@@ -41,16 +47,23 @@ def fetch(reference: str, patterns: list[str], revision: str | None = None) -> t
             f"The Hub has no model “{reference}”, or it is private. Check the spelling; for a private one type: "
             "hf auth login"
         ) from error
-    except (LocalEntryNotFoundError, OSError, HfHubHTTPError) as error:
-        raise WorkbenchError(
-            f"“{reference}” is not on this computer and the Hub cannot be reached. Where there is a network, type: "
-            f"hf download {reference}   – or use starter, which needs no network."
-        ) from error
+    except (LocalEntryNotFoundError, OSError, HTTPError) as error:
+        raise _out_of_reach(reference) from error
     return folder, folder.name
 
 
+def _out_of_reach(reference: str) -> WorkbenchError:
+    return WorkbenchError(
+        f"“{reference}” is not on this computer and the Hub cannot be reached. Where there is a network, type: "
+        f"hf download {reference}   – or use starter, which needs no network."
+    )
+
+
 def fetch_weights(reference: str, patterns: list[str]) -> tuple[Path, str]:
-    """As `fetch`, but from the Hub's own conversion to safetensors where the model itself has none."""
+    """As `fetch`, but from the Hub's own conversion to safetensors where the model itself has none.
+
+    Raises WorkbenchError where no weights lie here and the Hub cannot be asked for them.
+    """
     folder, commit = fetch(reference, patterns)
     if any(folder.rglob("*.safetensors")):
         return folder, commit
@@ -58,13 +71,20 @@ def fetch_weights(reference: str, patterns: list[str]) -> tuple[Path, str]:
     if kept is not None:
         return kept, kept.name
     revision = converted_revision(reference)
-    return fetch(reference, patterns, revision) if revision else (folder, commit)
+    if not revision:
+        return folder, commit
+    converted = fetch(reference, patterns, revision)
+    _keep_conversion(folder, converted[1], revision)
+    return converted
 
 
 def converted_revision(reference: str) -> str:
-    """The pull request in which the Hub's bot offers safetensors of the weights as they are now; empty if none."""
+    """The pull request in which the Hub's bot offers safetensors of the weights as they are now; empty if none.
+
+    Raises WorkbenchError if the Hub cannot be reached.
+    """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
     hub = HfApi()
     try:
@@ -74,8 +94,10 @@ def converted_revision(reference: str) -> str:
                 now, then = (_content(hub, reference, revision) for revision in ("main", one.git_reference))
                 if now and now == then:
                     return one.git_reference
-    except (OfflineModeIsEnabled, HfHubHTTPError, OSError):
+    except HfHubHTTPError:
         return ""
+    except (OfflineModeIsEnabled, HTTPError, OSError) as error:
+        raise _out_of_reach(reference) from error
     return ""
 
 
@@ -88,10 +110,19 @@ def _content(hub: object, reference: str, revision: str) -> str:
 
 
 def _conversion_kept_here(folder: Path) -> Path | None:
-    """A conversion that was fetched before, found beside the model's own snapshot, so that no network is needed."""
+    """The conversion that was taken for this very commit of the model, so that no network is needed.
+
+    Other pull requests may lie in the cache, and anybody can open one: only what was written down counts.
+    """
+    note = read_json(folder.parent.parent / CONVERSION) or {}
+    snapshot = folder.parent / str(note.get("converted"))
+    taken = note.get("commit") == folder.name and any(snapshot.rglob("*.safetensors"))
+    return snapshot if taken else None
+
+
+def _keep_conversion(folder: Path, converted: str, revision: str) -> None:
+    """Note that the model in `folder` was taken as `converted`, the commit of a pull request. A shared cache may be
+    read-only; then the Hub is asked again the next time."""
     kept = folder.parent.parent
-    for reference in sorted((kept / "refs" / "refs" / "pr").glob("*")):
-        snapshot = kept / "snapshots" / reference.read_text(encoding="utf-8").strip()
-        if any(snapshot.rglob("*.safetensors")):
-            return snapshot
-    return None
+    if os.access(kept, os.W_OK):
+        write_json(kept / CONVERSION, {"commit": folder.name, "converted": converted, "pull_request": revision})
