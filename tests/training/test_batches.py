@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from workbench.training import batches
 from workbench.training.batches import ConflictFreeBatches, InOrder, batches_of_an_epoch
 from workbench.training.pairs import Pairs
 
@@ -58,3 +59,58 @@ def test_epochs_differ_and_repeat_by_seed_with_the_same_count() -> None:
 def test_lessons_keep_their_order() -> None:
     assert list(InOrder(5, 2)) == [[0, 1], [2, 3], [4]]
     assert len(InOrder(5, 2)) == 3
+
+
+def first_that_fit(pairs: Pairs, batch_size: int, generator: np.random.Generator) -> list[list[int]]:
+    """What `batches_of_an_epoch` promises, told by looking at every waiting pair for every batch."""
+    right = set(zip(pairs.queries.tolist(), pairs.documents.tolist(), strict=True))
+    queries, shown = pairs.queries.tolist(), pairs.shown.tolist()
+
+    def meet(one: int, other: int) -> bool:
+        wrong = [(queries[a], document) for a, b in ((one, other), (other, one)) for document in shown[b]]
+        return queries[one] != queries[other] and not any(pair in right for pair in wrong)
+
+    waiting, batches = generator.permutation(len(pairs)).tolist(), []
+    while waiting:
+        batch: list[int] = []
+        for position in waiting:
+            if len(batch) < batch_size and all(meet(position, other) for other in batch):
+                batch.append(position)
+        waiting = [position for position in waiting if position not in batch]
+        batches += [batch] if len(batch) > 1 else []
+    return batches
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_each_batch_takes_the_first_pairs_that_fit(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    count, queries, documents = (int(number) for number in generator.integers(2, 50, size=3))
+    negatives = [None, generator.integers(documents, size=count), generator.integers(documents, size=(count, 2))]
+    pairs = Pairs(
+        "text->text",
+        generator.integers(queries, size=count),
+        generator.integers(documents, size=count),
+        negatives[seed % 3],
+    )
+    size = int(generator.integers(2, 12))
+    found = batches_of_an_epoch(pairs, size, np.random.default_rng(seed))
+    assert [batch.tolist() for batch in found] == first_that_fit(pairs, size, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("shared", ["queries", "documents"])
+def test_few_queries_or_few_documents_do_not_make_every_batch_look_at_every_pair(
+    shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    pop = batches._Waiting.pop
+
+    def counted(waiting: batches._Waiting) -> int | None:
+        looks.append(1)
+        return pop(waiting)
+
+    monkeypatch.setattr(batches._Waiting, "pop", counted)
+    few, many = (np.arange(3000) % 20).tolist(), list(range(3000))
+    pairs = pairs_of(few, many) if shared == "queries" else pairs_of(many, few)
+    found = batches_of_an_epoch(pairs, 64, np.random.default_rng(0))
+    assert sum(map(len, found)) > 2900
+    assert len(looks) < 3 * len(pairs)
