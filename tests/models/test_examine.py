@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 from tests.models import hub_layouts as hub
 from workbench.cli import app
 from workbench.collection.store import Item
+from workbench.errors import WorkbenchError
 from workbench.models import load_embedder
+from workbench.models.added import added_models
 from workbench.models.examine import add, examine
 from workbench.models.source import find, typed_reference
-from workbench.workspace import Workspace
+from workbench.workspace import Workspace, open_workspace
 
 
 def test_a_clip_is_told_with_its_modalities_size_and_memory(workspace: Workspace, tmp_path: Path) -> None:
@@ -55,9 +57,32 @@ def test_prompts_under_other_names_are_named_and_can_be_told(workspace: Workspac
     assert found["prompts"] == {"query": "Find: "}
     embedder = load_embedder(workspace, "added:own", device="cpu")
     assert embedder.asymmetric
-    plain = load_embedder(workspace, folder, device="cpu")
+    plain = load_embedder(open_workspace(tmp_path / "other"), folder, device="cpu")
     told = embedder.encode_queries([Item(text="tea")])
     assert told == pytest.approx(plain.encode_documents([Item(text="Find: tea")]), abs=1e-6)
+
+
+def test_only_an_embedder_takes_prompts(workspace: Workspace, tmp_path: Path) -> None:
+    folder = str(hub.cross_encoder(tmp_path / "cross"))
+    with pytest.raises(WorkbenchError, match="Only embedders take prompts"):
+        add(workspace, folder, prompts={"query": "Find: "})
+    assert added_models(workspace) == []
+
+
+def test_a_guessed_pooling_is_told(workspace: Workspace, tmp_path: Path) -> None:
+    hub.save_text_encoder(tmp_path / "bare", "Bert")
+    assert "states no pooling" in " ".join(examine(workspace, str(tmp_path / "bare"))["notes"])
+    stated = hub.text_embedder(tmp_path / "stated", "Bert", pooling="mean")
+    assert "pooling" not in " ".join(examine(workspace, str(stated))["notes"])
+
+
+def test_a_folder_called_like_a_family_is_told_of_its_prompts(workspace: Workspace, tmp_path: Path) -> None:
+    folder = hub.text_embedder(tmp_path / "e5-small", "Bert", pooling="mean")
+    assert "--query-prompt “query: ” --document-prompt “passage: ”" in " ".join(
+        examine(workspace, str(folder))["notes"]
+    )
+    stated = hub.text_embedder(tmp_path / "more" / "e5-small", "Bert", pooling="mean", prompts={"query": "ask: "})
+    assert "family E5" not in " ".join(examine(workspace, str(stated))["notes"])
 
 
 def test_the_commands_check_add_and_remove(workspace: Workspace, tmp_path: Path) -> None:

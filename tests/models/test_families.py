@@ -122,6 +122,29 @@ def test_a_text_family_reads_with_its_prompts_and_pooling(
     assert ("Normalize" in [type(module).__name__ for module in plain]) == normalize
 
 
+@pytest.mark.parametrize(
+    ("reference", "stated", "read"),
+    [
+        ("someone/mine", {"query": "query: ", "passage": "passage: "}, "passage: "),
+        ("someone/mine", {"query": "ask: ", "corpus": "found: ", "document": ""}, "found: "),
+        ("intfloat/e5-small-v2", {"query": "query: "}, "passage: "),
+    ],
+)
+def test_the_prompt_of_a_document_is_found_under_each_of_its_names(
+    reference: str, stated: dict[str, str], read: str, workspace: Workspace, fetched: Fetched, tmp_path: Path
+) -> None:
+    folder = fetched(reference, hub.text_embedder(tmp_path / "there", "Bert", pooling="mean", prompts=stated))
+    embedder = load_embedder(workspace, reference, device="cpu")
+    np.testing.assert_allclose(embedder.encode_queries(ITEMS), by_hand(folder, "mean", stated["query"]), atol=1e-5)
+    np.testing.assert_allclose(embedder.encode_documents(ITEMS), by_hand(folder, "mean", read), atol=1e-5)
+    same_after_saving(embedder, tmp_path / "saved")
+
+
+def test_a_folder_of_the_hub_s_cache_is_of_its_model_s_family(tmp_path: Path) -> None:
+    assert family_of("x", tmp_path / "models--intfloat--e5-small" / "snapshots" / "0123").name == "E5"
+    assert family_of("x", tmp_path / "e5-small").name == ""
+
+
 def test_jina_reads_queries_and_documents_through_their_adapters(
     workspace: Workspace, fetched: Fetched, tmp_path: Path
 ) -> None:

@@ -32,6 +32,10 @@ def laid_out(folder: Path, files: dict[str, object]) -> Path:
         ({"config.json": {"vision_embed_dim": 1280, "imu_embed_dim": 512}}, "is an ImageBind model"),
         ({"open_clip_config.json": {"model_cfg": {}}}, "is a raw OpenCLIP checkpoint.*such as laion/CLIP-ViT-B-32"),
         ({"config.json": {"hidden_size": 3}}, "does not say in its config.json of which architecture"),
+        (
+            {"config.json": {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}},
+            "is a model that writes text .*Choose one that was made for search",
+        ),
     ],
 )
 def test_what_no_class_reads_is_refused_with_the_reason(

@@ -15,7 +15,7 @@ from workbench.job_folder import JobFolder
 from workbench.models.added import PREFIX, AddedModel, add_model, folder_reference
 from workbench.models.catalogue import entry
 from workbench.models.embedder import WORDS, Embedder
-from workbench.models.families import SIDES, family_of
+from workbench.models.families import NO_FAMILY, PROMPT_NAMES, SIDES, family_of, namesake
 from workbench.models.listing import memory_bytes
 from workbench.models.load import load_embedder, load_reranker
 from workbench.models.refusals import missing_packages, wants_own_code
@@ -40,7 +40,11 @@ def examine(workspace: Workspace, reference: str, *, trust_remote_code: bool = F
         found |= {"licence": licence_of(reference, folder), "notes": notes_on(reference, folder)}
         model = _load(workspace, reference, trust_remote_code)
         found |= measured(model)
-        found["notes"] = [*found["notes"], *_notes_on_prompts(model)]
+        found["notes"] += [
+            *_notes_on_prompts(model),
+            *_notes_on_family(model, folder),
+            *_notes_on_pooling(model, folder),
+        ]
     except WorkbenchError as error:
         found["problem"] = str(error)
     return found
@@ -55,6 +59,11 @@ def add(
     found = examine(workspace, reference, trust_remote_code=trust_remote_code)
     if found["problem"]:
         raise WorkbenchError(found["problem"])
+    if prompts and found["kind"] != "embedder":
+        raise WorkbenchError(
+            f"“{reference}” is a {found['kind']} model. Only embedders take prompts of their user: add it without "
+            "--query-prompt and --document-prompt."
+        )
     folder = Path(reference).expanduser()
     local = folder.is_dir()
     known = entry(reference)
@@ -127,13 +136,37 @@ def notes_on(reference: str, folder: Path) -> list[str]:
 def _notes_on_prompts(model: Embedder | Reranker) -> list[str]:
     """A word on prompts that the checkpoint has under names of its own, which are not put before anything."""
     prompts = getattr(model.model, "prompts", None) or {}
-    others = [name for name in prompts if name not in SIDES]
+    others = [name for name in prompts if not any(name in names for names in PROMPT_NAMES.values())]
     if others and not any(prompts.get(side) for side in SIDES):
         return [
             f"It has prompts under names of its own ({', '.join(others[:5])}), which are not used. To use one, add the "
             "model with --query-prompt and --document-prompt."
         ]
     return []
+
+
+def _notes_on_family(model: Embedder | Reranker, folder: Path) -> list[str]:
+    """A word on a folder that is called as the models of a family are, and reads without that family's prompts."""
+    prompts = getattr(model.model, "prompts", None) or {}
+    family = namesake(folder) if family_of(model.reference, folder) == NO_FAMILY else NO_FAMILY
+    if not any(family.prompts.values()) or any(prompts.get(side) for side in SIDES):
+        return []
+    wanted = " ".join(f"--{side}-prompt “{words}”" for side, words in family.prompts.items() if words)
+    return [
+        f"Models of this name are of the family {family.name}, which reads with prompts that this folder does not "
+        f"state. If it is one of them, add it with {wanted}."
+    ]
+
+
+def _notes_on_pooling(model: Embedder | Reranker, folder: Path) -> list[str]:
+    """A word where the library chose how tokens become one vector, since the checkpoint does not say."""
+    pools = any(type(module).__name__ == "Pooling" for module in model.model.modules())
+    if isinstance(model, Reranker) or not pools or (folder / "modules.json").exists():
+        return []
+    return [
+        "It states no pooling, so its vectors are the mean over its tokens, which is a guess. Evaluate it before you "
+        "rely on it."
+    ]
 
 
 def _load(workspace: Workspace, reference: str, trust: bool) -> Embedder | Reranker:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 SIDES = ("query", "document")
+# The names under which a checkpoint may keep the prompt of a side. The library would take an empty `document` first.
+PROMPT_NAMES = {"query": ("query",), "document": ("document", "passage", "corpus")}
 
 
 @dataclass(frozen=True)
@@ -54,26 +56,44 @@ def catalogue_data() -> dict[str, list[dict[str, Any]]]:
 def family_of(reference: str, folder: Path | None = None) -> Family:
     """The family of a Hub id; `NO_FAMILY` for a run, a folder, or an id that none knows.
 
-    A model with adapters for tasks is known in any `folder`, by the tasks that its config.json names.
+    A model with adapters for tasks is known in any `folder`, by the tasks that its config.json names; a folder of the
+    Hub's cache by its place.
     """
     config = read_settings(folder / "config.json") if folder else {}
     adapters = set(config.get("lora_adaptations") or [])
+    known = _cached_id(folder) if folder else ""
     for row in catalogue_data()["families"]:
         tasks = set(row.get("tasks", {}).values())
-        if re.fullmatch(row["hub_ids"], reference) or (tasks and tasks <= adapters):
+        named = any(re.fullmatch(row["hub_ids"], one) for one in (reference, known))
+        if named or (tasks and tasks <= adapters):
             return Family(**row)
     return NO_FAMILY
+
+
+def namesake(folder: Path) -> Family:
+    """The family whose models are called as this folder is, wherever it came from; `NO_FAMILY` if there is none."""
+    name = folder.resolve().name
+    rows = [row for row in catalogue_data()["families"] if re.fullmatch(row["hub_ids"].partition("/")[2], name)]
+    return Family(**rows[0]) if rows else NO_FAMILY
+
+
+def _cached_id(folder: Path) -> str:
+    """The Hub id that a folder of the Hub's cache belongs to (models--AUTHOR--NAME/snapshots/COMMIT); else empty."""
+    place = folder.resolve().parent.parent.name
+    return "/".join(place.split("--")[1:]) if place.startswith("models--") else ""
 
 
 def fit_to_family(model: SentenceTransformer, family: Family, told: dict[str, str] | None = None) -> str:
     """Give a loaded embedder what its checkpoint does not state, so that its vectors are those it was made for.
 
-    told: prompts that the user gave, by side; they go before the checkpoint's own, and those before the family's. All
-    of it is ordinary state of the model: it trains with it and saves it. Returns what was changed, for a fingerprint.
+    told: prompts that the user gave, by side; for each side they go before the checkpoint's own, and that before the
+    family's. All of it is ordinary state of the model: it trains with it and saves it. Returns what was changed, for a
+    fingerprint.
     """
     before = dict(model.prompts)
-    own = any(before.get(side) for side in SIDES)
-    model.prompts = {**before, **({} if own else family.prompts), **(told or {})}
+    stated = {side: next(filter(None, map(before.get, names)), "") for side, names in PROMPT_NAMES.items()}
+    own = {side: prompt for side, prompt in stated.items() if prompt}
+    model.prompts = {**before, **family.prompts, **own, **(told or {})}
     changes = [f"{side}={model.prompts.get(side)}" for side in SIDES if model.prompts.get(side) != before.get(side)]
     if not family.pools_prompt:
         model.set_pooling_include_prompt(False)

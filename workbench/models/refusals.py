@@ -61,6 +61,12 @@ def unreadable(folder: Path, config: dict[str, Any]) -> str:
             "is a raw OpenCLIP checkpoint, which Transformers does not read. Choose one that was converted, with a "
             "config.json of the type clip, such as laion/CLIP-ViT-B-32-laion2B-s34B-b79K."
         )
+    written = next(iter(config.get("architectures") or []), "")
+    if written.endswith("ForCausalLM") and not (folder / "config_sentence_transformers.json").exists():
+        return (
+            f"is a model that writes text ({written}), and says nothing of how to make vectors or scores. Choose one "
+            "that was made for search, whose folder has a modules.json."
+        )
     if not kind and (folder / "config.json").exists():
         return "does not say in its config.json of which architecture it is (model_type), so nothing can load it."
     return ""
