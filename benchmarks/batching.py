@@ -71,7 +71,7 @@ def ours(folder: Path, batch: int, workers: int) -> Any:
     from workbench.settings import check_settings
     from workbench.training.assembling import make_trainer
     from workbench.training.kinds import EmbedderRecipe
-    from workbench.training.run import train_spec
+    from workbench.training.spec import train_spec
     from workbench.workspace import open_workspace
 
     workspace = open_workspace(folder)

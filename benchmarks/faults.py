@@ -146,7 +146,7 @@ def main() -> None:
     from workbench import jobs
     from workbench.collection.demo import make_demo
     from workbench.training.report import run_summary
-    from workbench.training.run import train_spec
+    from workbench.training.spec import train_spec
     from workbench.workspace import open_workspace
 
     with small_disk() as (folder, can_be_full):

@@ -27,7 +27,7 @@ def make_spec(workspace: Any, scenes: int, batch: int) -> dict[str, Any]:
     from workbench.collection.scenes import render, sample_scenes
     from workbench.collection.store import Item
     from workbench.collection.writing import CollectionWriter
-    from workbench.training.run import train_spec
+    from workbench.training.spec import train_spec
     from workbench.workspace import new_folder
 
     with new_folder(workspace.collection("scenes")) as folder, CollectionWriter(folder) as writer:

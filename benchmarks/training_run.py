@@ -32,7 +32,8 @@ def ours(folder: Path, steps: int) -> dict[str, Any]:
     from workbench.job_folder import create_job_folder
     from workbench.settings import check_settings
     from workbench.training.kinds import EmbedderRecipe
-    from workbench.training.run import seed_everything, train, train_spec
+    from workbench.training.run import seed_everything, train
+    from workbench.training.spec import train_spec
     from workbench.workspace import open_workspace
 
     workspace = open_workspace(folder)

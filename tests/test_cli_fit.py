@@ -14,7 +14,7 @@ from workbench.collection.store import Item
 from workbench.collection.writing import CollectionWriter
 from workbench.job_folder import create_job_folder
 from workbench.training.measurements import Measurement, keep
-from workbench.training.run import train_spec
+from workbench.training.spec import train_spec
 from workbench.workspace import Workspace, new_folder
 
 OBJECT = {"peak_bytes", "seconds_per_step", "mini_batch_size", "run_seconds", "measured"}

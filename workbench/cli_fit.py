@@ -44,7 +44,7 @@ def fit(
     with in_words(debug):
         from workbench.settings import parse_overrides
         from workbench.training import fit as fitting
-        from workbench.training.run import train_spec
+        from workbench.training.spec import train_spec
 
         opened = open_workspace(workspace)
         spec = train_spec(

@@ -15,7 +15,7 @@ from workbench.collection.demo import make_demo
 from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
 from workbench.evaluation.results import load_evaluation
-from workbench.training.run import train_spec
+from workbench.training.spec import train_spec
 from workbench.workspace import Workspace, read_json
 
 COLLECTION = "demo"

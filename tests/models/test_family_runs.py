@@ -15,7 +15,8 @@ from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
 from workbench.job_folder import create_job_folder
 from workbench.models import load_embedder
-from workbench.training.run import run_training, train_spec
+from workbench.training.run import run_training
+from workbench.training.spec import train_spec
 from workbench.workspace import Workspace
 
 SHORT = {"max_steps": 3, "batch_size": 8, "evaluations": 1, "evaluation_queries": 10, "loader_workers": 0}

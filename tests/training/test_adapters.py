@@ -16,7 +16,8 @@ from workbench.models import load_embedder
 from workbench.models.starter import starter_folder
 from workbench.settings import TrainSettings
 from workbench.training.adapters import add_adapters, has_adapters, load_learnt, merge_adapters, save_learnt
-from workbench.training.run import run_training, train_spec
+from workbench.training.run import run_training
+from workbench.training.spec import train_spec
 from workbench.workspace import Workspace
 
 

@@ -29,7 +29,8 @@ from workbench.training.measurements import (
     known,
     with_measured_mini_batch,
 )
-from workbench.training.run import count_steps, run_training, train_spec
+from workbench.training.run import count_steps, run_training
+from workbench.training.spec import train_spec
 from workbench.workspace import Workspace, new_folder, read_json, write_json
 
 SMALL = {"batch_size": 8, "evaluation_queries": 10, "max_steps": 4, "evaluations": 1}

@@ -9,7 +9,7 @@ from training.planted import pair_rows, planted
 
 from workbench.errors import WorkbenchError
 from workbench.settings import TrainSettings
-from workbench.training.run import train_spec
+from workbench.training.spec import train_spec
 from workbench.training.teacher import fetch_named_models
 from workbench.workspace import Workspace
 

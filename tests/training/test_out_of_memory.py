@@ -15,7 +15,8 @@ from workbench.settings import TrainSettings
 from workbench.training.out_of_memory import is_out_of_memory, piece_of, reads, told_smaller
 from workbench.training.pieces import pieces_a_batch
 from workbench.training.report import curves
-from workbench.training.run import run_training, train_spec
+from workbench.training.run import run_training
+from workbench.training.spec import train_spec
 from workbench.training.trainer import RunCallback
 from workbench.workspace import Workspace
 

@@ -13,7 +13,8 @@ from workbench.errors import WorkbenchError
 from workbench.job_folder import create_job_folder
 from workbench.settings import TrainSettings
 from workbench.training.pairs import training_pairs, with_negatives
-from workbench.training.run import run_training, train_spec
+from workbench.training.run import run_training
+from workbench.training.spec import train_spec
 from workbench.workspace import Workspace, new_folder
 
 

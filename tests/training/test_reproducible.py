@@ -8,7 +8,8 @@ import pytest
 
 from workbench.errors import Stopped
 from workbench.job_folder import JobFolder, create_job_folder
-from workbench.training.run import run_training, train_spec
+from workbench.training.run import run_training
+from workbench.training.spec import train_spec
 from workbench.training.trainer import RunCallback
 from workbench.workspace import Workspace
 

@@ -10,7 +10,7 @@ import pytest
 from workbench.errors import WorkbenchError
 from workbench.settings import GROUPS, KINDS, ModelFacts, TrainSettings, check_settings, conflicts, parse_overrides
 from workbench.settings.documentation import BEGIN, END, settings_table
-from workbench.training.run import train_spec
+from workbench.training.spec import train_spec
 from workbench.workspace import Workspace
 
 EMBEDDER = ModelFacts("embedder", ("text", "image"), 128, (128, 64, 32, 16))

@@ -11,8 +11,9 @@ from workbench.collection.store import Collection, Item
 from workbench.errors import WorkbenchError
 from workbench.job_folder import create_job_folder
 from workbench.settings import OBJECTIVES, TrainSettings
-from workbench.training.run import run_training, train_spec
+from workbench.training.run import run_training
 from workbench.training.shape import Shape, choose_objective, shape_of
+from workbench.training.spec import train_spec
 from workbench.workspace import Workspace
 
 PAIRS = Shape(positives=100, told=100, distinct=1, queries=100, levels={1.0: 100}, modality_pairs={"text->text": 100})

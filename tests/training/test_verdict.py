@@ -14,7 +14,8 @@ from workbench.collection.store import open_collection, remove_collection
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder, create_job_folder
 from workbench.training.report import run_summary
-from workbench.training.run import run_training, train_spec
+from workbench.training.run import run_training
+from workbench.training.spec import train_spec
 from workbench.training.verdict import directions_compared, worked_seconds
 from workbench.workspace import Workspace, open_workspace, write_json
 

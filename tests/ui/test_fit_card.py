@@ -13,7 +13,7 @@ from workbench.collection.store import Item
 from workbench.collection.writing import CollectionWriter
 from workbench.job_folder import create_job_folder
 from workbench.training.measurements import Measurement, keep
-from workbench.training.run import train_spec
+from workbench.training.spec import train_spec
 from workbench.ui.fit_card import FitCard
 from workbench.ui.page import Page
 from workbench.ui.place import Place

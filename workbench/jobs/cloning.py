@@ -23,7 +23,7 @@ def clone(workspace: Workspace, name: str, new_name: str, changes: dict[str, Any
 def clone_spec(workspace: Workspace, job: JobFolder, changes: dict[str, Any]) -> dict[str, Any]:
     """The spec of a clone, checked like that of any new run. Settings that no longer exist are left out."""
     from workbench.settings import TrainSettings
-    from workbench.training.run import train_spec
+    from workbench.training.spec import train_spec
 
     if job.work != "train":
         raise WorkbenchError(f"“{job.name}” is not a run, so it cannot be cloned.")

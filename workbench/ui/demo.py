@@ -8,7 +8,7 @@ import threading
 
 from workbench import jobs
 from workbench.errors import WorkbenchError
-from workbench.training.run import train_spec
+from workbench.training.spec import train_spec
 from workbench.workspace import Workspace
 
 LOG = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.models.catalogue import describe
 from workbench.models.source import typed_reference
 from workbench.settings import KINDS, PRESET_WORDS, PRESETS
-from workbench.training.run import train_spec
+from workbench.training.spec import train_spec
 from workbench.ui import train_views, words
 from workbench.ui.choices import base_choices, collection_in_hand, with_limits
 from workbench.ui.fit_card import FitCard
@@ -157,7 +157,7 @@ class TrainTab:
         about = describe(workspace, typed_reference(model))
         shown = {self.trust: gr.Checkbox(visible="/" in model and self.page.may_run_code, value=False)}
         try:
-            spec = train_spec(workspace, collection=collection, model=model, kind=kind, preset=preset, overrides={})
+            spec = train_spec(workspace, collection=collection, model=model, kind=kind, preset=preset, starts=False)
         except WorkbenchError as error:
             return {
                 self.about: train_views.about(about),
@@ -199,15 +199,15 @@ class TrainTab:
     ) -> Widgets:
         """Start the run in the background and go to where it can be watched."""
         check_name(name, "run")
-        jobs.start(
-            self.page.workspace, "train", name, self.read_spec(collection, model, kind, preset, trust, *settings)
-        )
+        spec = self.read_spec(collection, model, kind, preset, trust, *settings, starts=True)
+        jobs.start(self.page.workspace, "train", name, spec)
         return {self.page.place: place.at(tab="runs", run=name, collection=collection)}
 
     def read_spec(
-        self, collection: str, model: str, kind: str, preset: str, trust: bool, *settings: Any
+        self, collection: str, model: str, kind: str, preset: str, trust: bool, *settings: Any, starts: bool = False
     ) -> dict[str, Any]:
-        """The spec of the run that the form describes. Raises WorkbenchError for what cannot work."""
+        """The spec of the run that the form describes; `starts` as for `train_spec`. Raises WorkbenchError for what
+        cannot work."""
         if trust and not self.page.may_run_code:
             raise WorkbenchError(
                 "This page is open to others, so no model may run its own code here. Start the page on your own "
@@ -221,7 +221,7 @@ class TrainTab:
             "trust_remote_code": trust,
         }
         workspace = self.page.workspace
-        usual = train_spec(workspace, **chosen, overrides={})["settings"]
+        usual = train_spec(workspace, **chosen, starts=False)["settings"]
         given = dict(zip(self.settings, settings, strict=True))
         changed = {key: value for key, value in given.items() if value is not None and value != show_value(usual[key])}
-        return train_spec(workspace, **chosen, overrides=read_values(changed))
+        return train_spec(workspace, **chosen, overrides=read_values(changed), starts=starts)
