@@ -16,9 +16,11 @@ from workbench import jobs
 from workbench.collection.store import Collection
 from workbench.errors import WorkbenchError
 from workbench.evaluation.evaluate import list_evaluations
+from workbench.job_folder import create_job_folder
 from workbench.models.remote import add_remote, remotes
 from workbench.models.remote_keys import HANDED
 from workbench.ui.choices import base_choices
+from workbench.ui.job_views import check_may_begin
 from workbench.ui.page import Page
 from workbench.ui.place import Place
 from workbench.ui.remotes import RemoteModels
@@ -70,6 +72,18 @@ def test_a_page_that_is_open_to_others_asks_no_address_of_theirs(workspace: Work
             attempt()
     assert [one.name for one in remotes(workspace)] == ["toy"]
     assert "remote:toy" not in [reference for _, reference in made.choices()]
+
+
+def test_nobody_else_resumes_what_asks_a_model_that_the_owner_pays_for(workspace: Workspace) -> None:
+    job = create_job_folder(workspace.job("e"), "evaluate", {"collection": "texts", "models": ["remote:toy"]}, {})
+    other = create_job_folder(workspace.job("f"), "evaluate", {"collection": "texts", "models": ["starter"]}, {})
+    with gr.Blocks():
+        page = Page(workspace)
+        check_may_begin(page, other)
+        with pytest.raises(WorkbenchError, match="in its owner's name"):
+            check_may_begin(page, job)
+        page.may_run_code = True
+        check_may_begin(page, job)
 
 
 @pytest.mark.slow

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
 from workbench.jobs.works import WORKS_THAT_GO_ON
+from workbench.models.remote import PREFIX
 from workbench.ui import cards
 from workbench.ui.page import Page
 from workbench.workspace import Workspace
@@ -56,8 +59,16 @@ def check_may_begin(page: Page, job: JobFolder) -> None:
 
     On a page open to others nobody but its owner starts what goes out in the owner's name, or runs a model's own code.
     """
-    if not page.may_run_code and (job.work in IN_THE_OWNERS_NAME or job.spec.get("trust_remote_code")):
+    if not page.may_run_code and (
+        job.work in IN_THE_OWNERS_NAME or job.spec.get("trust_remote_code") or _asks_remote(job.spec)
+    ):
         raise WorkbenchError(
             f"This page is open to others, and “{job.name}” runs a model's own code or goes out in its owner's name. "
             "Start it in the terminal."
         )
+
+
+def _asks_remote(spec: dict[str, Any]) -> bool:
+    """Whether a work asks a model behind an address, for which its owner pays."""
+    named = [spec.get("model"), spec.get("reranker"), spec.get("round_trip"), *(spec.get("models") or [])]
+    return any(str(one).startswith(PREFIX) for one in named)

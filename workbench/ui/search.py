@@ -16,7 +16,7 @@ from workbench.job_folder import JobFolder
 from workbench.models.source import typed_reference
 from workbench.models.vectors import halvings
 from workbench.ui import job_views, search_views
-from workbench.ui.choices import collection_in_hand, embedder_choices, reranker_choices, with_limits
+from workbench.ui.choices import collection_in_hand, embedder_choices, remote_choices, reranker_choices, with_limits
 from workbench.ui.feedback import Feedback
 from workbench.ui.page import Page, Widgets, clock, view
 from workbench.ui.place import Place
@@ -213,7 +213,7 @@ class SearchTab:
             top=int(count or 10),
             modality=None if modality in (ANY, None) else modality,
             dimension=int(dimension) if dimension else None,
-            reranker=typed_reference(reranker) if reranker else None,
+            reranker=typed_reference(reranker, remote=self.page.may_run_code) if reranker else None,
             rerank_first=int(first or 50),
             where=search_views.read_filters(where),
         )
@@ -236,7 +236,10 @@ class SearchTab:
 
     def _options(self, shown: IndexCard, place: Place) -> Widgets:
         sizes = [str(size) for size in halvings(shown.dimension)]
-        rerankers = with_limits(self.page.workspace, reranker_choices(self.page.workspace), shown.modalities)
+        rerankers = reranker_choices(self.page.workspace)
+        if self.page.may_run_code:
+            rerankers += remote_choices(self.page.workspace, "reranker")
+        rerankers = with_limits(self.page.workspace, rerankers, shown.modalities)
         mine = f"run:{place.run}" if place.run else ""
         return {
             self.filters: search_views.filters(shown),
