@@ -54,6 +54,7 @@ def fit(
             kind=kind,
             preset=preset,
             overrides=parse_overrides(settings or []),
+            starts=False,
         )
         found = fitting.fit(opened, spec, measured=how is None)
         if how or (how is None and not found["measured"]):

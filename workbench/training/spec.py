@@ -27,13 +27,15 @@ def train_spec(
     first_stage_dimension: int | None = None,
     second_collection: str = "",
     trust_remote_code: bool = False,
+    starts: bool = True,
 ) -> dict[str, Any]:
     """The whole spec of a run, checked before anything starts. Raises WorkbenchError for what cannot work.
 
     kind: embedder, reranker or late-interaction. overrides: settings that the user set. first_stage: the embedder whose
     first documents a reranker puts in order; without one, the newest finished embedder run on the collection, else
     the model itself or `starter`. second_collection: another one that the model is scored on before and after, which
-    tells what it forgot.
+    tells what it forgot. starts: the run starts next, so reviews that wait are brought into the collection first; an
+    estimate leaves it as it is.
     """
     from workbench.models.catalogue import check_trainable, describe
     from workbench.models.join import has_projections
@@ -42,11 +44,12 @@ def train_spec(
 
     if kind not in KINDS:
         raise WorkbenchError(f"There is no kind of run “{kind}”. Choose {', '.join(KINDS)}.")
-    settle(workspace, collection)
+    if starts:
+        settle(workspace, collection)
     data = open_collection(workspace, collection)
     check_trainable(workspace, model)
     about = describe(workspace, model)
-    if kind == "embedder" and about["kind"] != "embedder":
+    if about["kind"] not in ("embedder", kind):
         raise WorkbenchError(f"“{model}” is a {about['kind']} model. Choose an embedder, or the kind {about['kind']}.")
     check_readable(model, about["modalities"], kind, data.card.modalities)
     second = open_collection(workspace, second_collection) if second_collection else None

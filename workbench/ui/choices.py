@@ -53,14 +53,12 @@ def embedder_choices(workspace: Workspace) -> list[tuple[str, str]]:
     return [*own, *_starter_first(_listed(workspace, "embedder"), "starter")]
 
 
-def reranker_choices(workspace: Workspace) -> list[tuple[str, str]]:
-    """Rerankers: own runs, the starter reranker, those added and listed."""
-    own = [
-        (f"{run.name} (your run)", f"run:{run.name}")
-        for run in finished_runs(workspace, "reranker", "late-interaction")
-    ]
-    listed = _listed(workspace, "reranker", "late-interaction")
-    return [*own, *_starter_first(listed, "starter-reranker")]
+def reranker_choices(workspace: Workspace, *kinds: str) -> list[tuple[str, str]]:
+    """Rerankers of these kinds, or of both: own runs, the starter reranker, those added and listed."""
+    kinds = kinds or ("reranker", "late-interaction")
+    own = [(f"{run.name} (your run)", f"run:{run.name}") for run in finished_runs(workspace, *kinds)]
+    listed = _listed(workspace, *kinds)
+    return [*own, *(_starter_first(listed, "starter-reranker") if "reranker" in kinds else listed)]
 
 
 def remote_choices(workspace: Workspace, kind: str) -> list[tuple[str, str]]:
@@ -69,8 +67,10 @@ def remote_choices(workspace: Workspace, kind: str) -> list[tuple[str, str]]:
 
 
 def base_choices(workspace: Workspace, kind: str) -> list[tuple[str, str]]:
-    """Models that a run of this kind may start from. Late interaction starts from an embedder."""
-    return reranker_choices(workspace) if kind == "reranker" else embedder_choices(workspace)
+    """Models that a run of this kind may start from. Late interaction starts from an embedder too."""
+    if kind == "reranker":
+        return reranker_choices(workspace, "reranker")
+    return [*embedder_choices(workspace), *(reranker_choices(workspace, kind) if kind != "embedder" else [])]
 
 
 def encoder_choices(workspace: Workspace, modality: str) -> list[tuple[str, str]]:
