@@ -43,6 +43,15 @@ window.wb = (() => {
     if (button) button.click();
   }
 
+  // Open one of Gradio's accordions that stands elsewhere on the page, and go there.
+  function unfold(identifier) {
+    const button = document.querySelector(`#${identifier} button.label-wrap`);
+    if (!button) return;
+    if (!button.classList.contains("open")) button.click();
+    button.focus();
+    button.scrollIntoView({ block: "center" });
+  }
+
   // What a button or select in our HTML tells the server: its data-… and the named fields beside it.
   function details(target, root) {
     const found = {};
@@ -54,9 +63,10 @@ window.wb = (() => {
 
   function listen(element, trigger) {
     element.addEventListener("click", (event) => {
-      const target = event.target.closest("[data-act], [data-open], [data-dismiss]");
+      const target = event.target.closest("[data-act], [data-open], [data-dismiss], [data-unfold]");
       if (!target || !element.contains(target) || target.disabled) return;
-      if (target.dataset.dismiss) target.closest(target.dataset.dismiss).hidden = true;
+      if (target.dataset.unfold) unfold(target.dataset.unfold);
+      else if (target.dataset.dismiss) target.closest(target.dataset.dismiss).hidden = true;
       else if (target.dataset.open) open(target.dataset.open);
       else if (target.tagName !== "SELECT") trigger("click", details(target, element));
     });

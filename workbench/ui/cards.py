@@ -120,7 +120,7 @@ def state_chip(state: str) -> str:
         "crashed": ("bad", "bad"),
         "stopped": ("warn", "warn"),
     }.get(state, ("", ""))
-    spinner = '<span class="turning"></span>' if state in ("starting", "running", "stopping", "queued") else ""
+    spinner = '<span class="turning"></span>' if state in ("starting", "running", "stopping") else ""
     return f'<span class="chip {tone}">{spinner}{icon(sign) if sign else ""}{text(words.STATE_WORDS[state])}</span>'
 
 
@@ -188,7 +188,8 @@ def progress(title: str, status: Status, buttons_html: str = "") -> str:
     share = min(1.0, status.step / status.total) if status.total else 0.0
     left = f"about {words.remaining(status.eta_seconds)} left" if status.eta_seconds is not None else ""
     counted = f"{status.step:,} of {status.total:,}" if status.total else ""
-    detail = " · ".join(part for part in (status.note, counted, left) if part) or "Getting ready"
+    note = status.note.removesuffix(".") if counted or left else status.note
+    detail = " · ".join(part for part in (note, counted, left) if part) or "Getting ready"
     if status.reason and status.ended:
         detail = status.reason
     bar = (
@@ -196,10 +197,11 @@ def progress(title: str, status: Status, buttons_html: str = "") -> str:
         f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{round(100 * share)}">'
         f'<i style="width:{100 * share:.1f}%"></i></div>'
     )
+    bar = "" if status.ended or (status.state == "queued" and not status.total) else bar
     return (
         f'<section class="card progress"><div class="split"><div><strong>{text(title)}</strong> '
         f'{state_chip(status.state)}</div><div class="actions">{buttons_html}</div></div>'
-        f'{"" if status.ended else bar}<p class="small prewrap">{text(detail)}</p></section>'
+        f'{bar}<p class="small prewrap">{text(detail)}</p></section>'
     )
 
 

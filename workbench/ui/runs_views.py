@@ -69,7 +69,13 @@ def _verdict(run: JobFolder, status: Status, summary: dict[str, Any], advice: Ad
         notice = cards.notice(first, rest, closable=False)
         return f'{notice}{advised}<div class="actions">{buttons}</div>'
     title = {"stopped": "Stopped", "queued": "Waiting for the device"}.get(status.state, "Training")
+    title = "Paused" if is_held(status) else title
     return cards.progress(title, status, buttons) + advised
+
+
+def is_held(status: Status) -> bool:
+    """Whether a job waits because the queue is paused."""
+    return status.state == "queued" and status.note.startswith(jobs.HELD)
 
 
 def _finished(summary: dict[str, Any], buttons: str) -> str:
