@@ -173,7 +173,8 @@ class _LoadReport(logging.Handler):
 
     def missing(self) -> list[str]:
         """The weights that were not there and that answers depend on; each report begins with the model's class."""
-        found, harmless = [], HARMLESS_MISSING
+        found: list[str] = []
+        harmless: tuple[str, ...] = HARMLESS_MISSING
         for line in self.lines:
             if "LOAD REPORT" in line:
                 harmless = HARMLESS_BELOW_A_HEAD if WITH_HEAD.search(line) else HARMLESS_MISSING
