@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+
+from workbench.job_folder import create_job_folder
 from workbench.models import load_embedder, load_reranker
 from workbench.models.catalogue import count_parameters, describe, entries
 from workbench.models.starter import starter_folder
@@ -23,3 +26,15 @@ def test_the_starters_are_described_as_they_are(workspace: Workspace) -> None:
     assert about["dimension"] == embedder.dimension
     reranker = load_reranker(workspace, "starter-reranker")
     assert tuple(describe(workspace, "starter-reranker")["modalities"]) == reranker.modalities
+
+
+def test_runs_that_name_each_other_are_described(workspace: Workspace) -> None:
+    for name, base in (("one", "run:two"), ("two", "run:one")):
+        job = create_job_folder(workspace.run(name), "train", {"model": base, "collection": "demo"}, {})
+        shutil.copytree(starter_folder(), job.path / "model")
+    about = describe(workspace, "run:one")
+    assert about["modalities"] == [] and about["words"] == "Fine-tuned from run:two on demo."
+    shutil.rmtree(workspace.run("two"))
+    create_job_folder(workspace.run("two"), "train", {"model": "starter", "collection": "demo"}, {})
+    shutil.copytree(starter_folder(), workspace.run("two") / "model")
+    assert "image" in describe(workspace, "run:one")["modalities"]

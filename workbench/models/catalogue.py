@@ -48,7 +48,7 @@ def entry(reference: str) -> CatalogueEntry | None:
     return next((one for one in entries() if one.reference == reference), None)
 
 
-def describe(workspace: Workspace, reference: str) -> dict[str, Any]:
+def describe(workspace: Workspace, reference: str, _followed: tuple[str, ...] = ()) -> dict[str, Any]:
     """What is known of a model without loading its weights or asking the network.
 
     {"reference", "kind", "modalities", "dimension", "parameters", "licence", "words", "prompts", "packages"}, unknown
@@ -77,9 +77,11 @@ def describe(workspace: Workspace, reference: str) -> dict[str, Any]:
         name = reference.removeprefix("run:")
         folder = run_model_folder(workspace, name)
         job = read_json(workspace.run(name) / "job.json")
-        base = describe_base(workspace, job["spec"]["model"])
-        about |= {key: base.get(key) for key in ("modalities", "dimension", "licence")}
-        about["words"] = f"Fine-tuned from {job['spec']['model']} on {job['spec']['collection']}."
+        origin = str(job["spec"]["model"])
+        # A run's name may have been given again since: two runs can name each other.
+        known_base = {} if origin in _followed else describe_base(workspace, origin, (*_followed, reference))
+        about |= {key: known_base[key] for key in ("modalities", "dimension", "licence") if key in known_base}
+        about["words"] = f"Fine-tuned from {origin} on {job['spec']['collection']}."
     elif Path(reference).expanduser().is_dir():
         folder = Path(reference).expanduser()
         find(workspace, reference)
@@ -104,10 +106,10 @@ def check_trainable(workspace: Workspace, reference: str) -> None:
         raise WorkbenchError(f"“{reference}” cannot be trained. {reason}")
 
 
-def describe_base(workspace: Workspace, reference: str) -> dict[str, Any]:
+def describe_base(workspace: Workspace, reference: str, _followed: tuple[str, ...] = ()) -> dict[str, Any]:
     """As `describe`, but of a model that may be gone by now: then nothing is known of it."""
     try:
-        return describe(workspace, reference)
+        return describe(workspace, reference, _followed)
     except WorkbenchError:
         return {}
 
