@@ -84,13 +84,14 @@ def _verdict(compared: dict[str, Any]) -> str:
 
 def evaluation_words(result: dict[str, Any]) -> str:
     """The scores of an evaluation as a table, and its comparisons as sentences."""
+    measures = list(dict.fromkeys(name for row in result["results"] for name in row["metrics"]))
     rows = [
         [row["model"], row["dimension"], row["precision"], row["direction"], row["queries"]]
-        + [row["metrics"].get(name) for name in METRIC_COLUMNS]
+        + [row["metrics"].get(name) for name in measures]
         for row in result["results"]
     ]
     lines = [f"Evaluation “{result['evaluation']}” of the collection “{result['collection']}”"]
-    lines.append(table(["model", "dims", "precision", "direction", "queries", *METRIC_COLUMNS], rows))
+    lines.append(table(["model", "dims", "precision", "direction", "queries", *measures], rows))
     for compared in result.get("comparisons") or []:
         low, high = compared["interval"]
         lines.append(

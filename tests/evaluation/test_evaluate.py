@@ -42,10 +42,12 @@ def test_the_result_is_the_object_that_the_design_names(workspace, collection, l
 
 
 def test_what_is_saved_holds_everything_that_is_returned(workspace, collection, loaded):
-    result = evaluate(workspace, "scenes", ["toy:1"], dimensions=[16], precisions=["int8"], name="kept")
+    asked = {"dimensions": [16], "precisions": ["int8"], "measures": ["map@20", "success@2"]}
+    result = evaluate(workspace, "scenes", ["toy:1"], name="kept", **asked)
     saved = load_evaluation(workspace, "kept")
     assert {key: saved[key] for key in result} == result
-    assert saved["settings"] == {"models": ["toy:1"], "dimensions": [16], "precisions": ["int8"]}
+    assert saved["settings"] == {"models": ["toy:1"], **asked}
+    assert all(list(row["metrics"]) == ["ndcg@10", "map@20", "success@2"] for row in saved["results"])
     assert saved["models"][0]["fingerprint"] == loaded[0].fingerprint
     assert saved["collection_fingerprint"] == collection.fingerprint
     assert saved["directions"]["image->text"]["left_out"] == 0

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from workbench.evaluation.measures import measure, whole_gains
+from workbench.errors import WorkbenchError
+from workbench.evaluation.measures import MEASURES, check_measures, measure, whole_gains
 from workbench.evaluation.ranking import top_documents
 from workbench.models.vectors import truncate
 
@@ -99,3 +100,43 @@ def test_the_rank_of_the_first_relevant_document_is_told():
 
 def test_a_corpus_smaller_than_ten_documents_is_measured():
     assert measure(np.array([[1, 0]]), [{0: 1.0}]).means()["ndcg@10"] == pytest.approx(1 / math.log2(3))
+
+
+ASKED = ("ndcg@3", "ndcg@100", "mrr@5", "map@100", "map@7", "recall@5", "precision@5", "precision@100", "success@3")
+
+
+def test_any_measure_at_any_rank_equals_trec_eval_by_its_own_names():
+    """Graded judgements, several relevant documents, queries of which nothing was found, rankings shorter than k."""
+    import pytrec_eval
+
+    rng = np.random.default_rng(11)
+    rankings = np.stack([rng.permutation(400)[:100] for _ in range(80)])
+    relevant = [
+        {int(place): float(rng.integers(1, 4)) for place in rng.choice(400, rng.integers(1, 25), replace=False)}
+        for _ in range(80)
+    ]
+    ours = measure(rankings, relevant, ASKED).values
+    judged = {str(n): {str(place): int(gain) for place, gain in found.items()} for n, found in enumerate(relevant)}
+    run = {str(n): {str(place): -float(rank) for rank, place in enumerate(row)} for n, row in enumerate(rankings)}
+    names = {"ndcg_cut_3", "ndcg_cut_100", "recip_rank", "map_cut_100", "map_cut_7", "recall_5", "P_5", "P_100"}
+    theirs = pytrec_eval.RelevanceEvaluator(judged, {*names, "success_3"}).evaluate(run)
+    pairs = dict(zip(ASKED, ("ndcg_cut_3", "ndcg_cut_100", "", "map_cut_100", "map_cut_7", "recall_5", "P_5", "P_100",
+                             "success_3"), strict=True))  # fmt: skip
+    for name, theirs_name in pairs.items():
+        if theirs_name:
+            expected = [theirs[str(n)][theirs_name] for n in range(80)]
+        else:
+            expected = [rank if (rank := theirs[str(n)]["recip_rank"]) >= 1 / 5 - 1e-9 else 0.0 for n in range(80)]
+        np.testing.assert_allclose(ours[name], expected, atol=1e-6, err_msg=name)
+        assert 0 < ours[name].mean() < 1, name
+
+
+@pytest.mark.parametrize("name", ["ndcg", "ndcg@0", "ndcg@101", "bleu@4", "recall@-1", "mrr@ten", "map@1e2"])
+def test_what_is_no_measure_is_refused_in_words(name):
+    with pytest.raises(WorkbenchError, match="is no measure"):
+        check_measures([name])
+
+
+def test_measures_are_read_as_they_are_typed():
+    assert check_measures([" MAP@100", "map@100", "", "Recall@5"]) == ("map@100", "recall@5")
+    assert check_measures([]) == MEASURES

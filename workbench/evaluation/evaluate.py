@@ -12,6 +12,7 @@ from workbench.collection.review import settle
 from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
 from workbench.evaluation.held_out import HeldOut, held_out
+from workbench.evaluation.measures import MEASURES, check_measures
 from workbench.evaluation.precision import check_precisions
 from workbench.evaluation.results import (
     EvaluationCard,
@@ -48,6 +49,7 @@ def evaluate(
     *,
     dimensions: Sequence[int] | None = None,
     precisions: Sequence[str] = ("float32",),
+    measures: Sequence[str] = MEASURES,
     name: str | None = None,
     progress: Progress | None = None,
     each: Callable[[str, Scores], None] | None = None,
@@ -56,9 +58,10 @@ def evaluate(
     """Score models on the held-out part of a collection; return and save the evaluation.
 
     models: references, the first being the one that the others are compared with (and each with each, up to four).
-    dimensions: else those that each model names. name: else made from the collection's; an evaluation of that name is
-    replaced. progress(done, total, note) may raise Stopped: the vectors made so far are kept, and the next call goes on
-    from there. each(reference, scores) is called after each model. load: else `models.load_embedder`.
+    dimensions: else those that each model names. measures: as of `check_measures`, NDCG@10 always among them. name:
+    else made from the collection's; an evaluation of that name is replaced. progress(done, total, note) may raise
+    Stopped: the vectors made so far are kept, and the next call goes on from there. each(reference, scores) is called
+    after each model. load: else `models.load_embedder`.
 
     Returns {"collection", "evaluation", "results", "comparisons", …} as `evaluate --json` prints it.
     Raises WorkbenchError if a model cannot be loaded or cannot take a modality of the collection.
@@ -67,7 +70,7 @@ def evaluate(
     references = list(dict.fromkeys(models))
     if not references:
         raise WorkbenchError("Choose at least one model to evaluate.")
-    kinds = check_precisions(precisions)
+    kinds, wanted = check_precisions(precisions), check_measures(measures)
     settle(workspace, collection)
     opened = open_collection(workspace, collection)
     taken = {card.name for card in list_evaluations(workspace)}
@@ -81,7 +84,14 @@ def evaluate(
             report(0, 1, "Loading the model")
         embedder = (load or _load_embedder)(workspace, reference)
         scores = score_embedder(
-            embedder, opened, dimensions, precisions=kinds, cache=vector_cache(workspace), progress=report, held=held
+            embedder,
+            opened,
+            dimensions,
+            precisions=kinds,
+            measures=wanted,
+            cache=vector_cache(workspace),
+            progress=report,
+            held=held,
         )
         scored[reference] = _called(scores, reference)
         described.append(_described(reference, embedder, scores))
@@ -96,7 +106,12 @@ def evaluate(
         "comparisons": comparisons(scored),
         "models": described,
         "directions": _directions(held),
-        "settings": {"models": references, "dimensions": list(dimensions or []), "precisions": list(kinds)},
+        "settings": {
+            "models": references,
+            "dimensions": list(dimensions or []),
+            "precisions": list(kinds),
+            "measures": list(wanted),
+        },
         "collection_fingerprint": opened.fingerprint,
         "created": started,
         "seconds": round(time.time() - started, 2),
@@ -123,7 +138,7 @@ def check_embedders(workspace: Workspace, references: Sequence[str]) -> None:
 
 
 def run_evaluation(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
-    """The work of an `evaluate` job: spec {"collection", "models", "dimensions", "precisions", "name"}."""
+    """The work of an `evaluate` job: spec {"collection", "models", "dimensions", "precisions", "measures", "name"}."""
     spec = job.spec
 
     def each(reference: str, scores: Scores) -> None:
@@ -135,6 +150,7 @@ def run_evaluation(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
         spec["models"],
         dimensions=spec.get("dimensions"),
         precisions=spec.get("precisions") or ("float32",),
+        measures=spec.get("measures") or MEASURES,
         name=spec.get("name") or job.name,
         progress=job.progress,
         each=each,

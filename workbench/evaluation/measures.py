@@ -1,15 +1,21 @@
-"""NDCG@10, MRR@10 and recall of each query, computed by ``ir_measures`` (trec_eval's own code underneath)."""
+"""NDCG, MRR, MAP, recall, precision and success of each query at any rank, by ``ir_measures`` (trec_eval inside)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from workbench.errors import WorkbenchError
 from workbench.evaluation.held_out import Relevant
 
 MEASURES = ("ndcg@10", "mrr@10", "recall@1", "recall@10", "recall@100")
+"""Those that are taken unless others are asked for. The first is what models are compared by."""
+FAMILIES = {"ndcg": "nDCG", "mrr": "RR", "map": "AP", "recall": "R", "precision": "P", "success": "Success"}
+DEEPEST = 100
 LARGEST_GAIN = 1000
 MISSED = -1
 Pattern = tuple[tuple[int, int], ...]
@@ -29,24 +35,52 @@ class Measured:
         return {name: float(values.mean()) for name, values in self.values.items()}
 
 
-def measure(rankings: np.ndarray, relevant: Sequence[Relevant]) -> Measured:
+def check_measures(names: Sequence[str]) -> tuple[str, ...]:
+    """Names such as `map@100` or `precision@5`, without repetitions; the usual ones where none is given.
+
+    Raises WorkbenchError for an unknown family, or a rank that is not between 1 and 100: no more are ranked.
+    """
+    chosen = tuple(dict.fromkeys(name.strip().lower() for name in names if name.strip())) or MEASURES
+    for name in chosen:
+        family, rank = _parts(name)
+        if family not in FAMILIES or not 1 <= rank <= DEEPEST:
+            raise WorkbenchError(
+                f"“{name}” is no measure. Write one of {', '.join(FAMILIES)}, then @ and a rank from 1 to {DEEPEST}, "
+                "for example map@100."
+            )
+    return chosen
+
+
+def _parts(name: str) -> tuple[str, int]:
+    """`recall@10` → ("recall", 10); a name without a rank has rank 0."""
+    found = re.fullmatch(r"([a-z]+)@(\d{1,4})", name)
+    return (found[1], int(found[2])) if found else (name, 0)
+
+
+def measure(rankings: np.ndarray, relevant: Sequence[Relevant], names: Sequence[str] = MEASURES) -> Measured:
     """Measure rankings against the judgements.
 
     rankings: (queries, ranks), document positions, best first. relevant: for each query the gain (> 0) of each relevant
-    document. The gain of NDCG is the judgement itself (linear), discounted by log2 (Järvelin & Kekäläinen 2002).
+    document. names: as of `check_measures`. The gain of NDCG is the judgement itself (linear), discounted by log2
+    (Järvelin & Kekäläinen 2002); for the others a document is relevant or not. MAP and recall divide by all relevant
+    documents, also those that cannot be among so few ranks, as trec_eval does.
     A tie cannot occur: what is handed to trec_eval is the rank.
     """
     patterns = [
         _pattern(ranking, gains) for ranking, gains in zip(rankings.tolist(), whole_gains(relevant), strict=True)
     ]
     places = {pattern: place for place, pattern in enumerate(dict.fromkeys(patterns))}
-    measured = _measure_patterns(list(places))
+    by_rank = [name for name in names if _parts(name)[0] != "mrr"]
+    measured = _measure_patterns(list(places), by_rank)
     chosen = np.array([places[pattern] for pattern in patterns], dtype=np.int64)
     reciprocal = measured.pop("rr")[chosen]
     first_ranks = np.divide(1.0, reciprocal, out=np.zeros_like(reciprocal), where=reciprocal > 0)
     values = {name: numbers[chosen] for name, numbers in measured.items()}
-    values["mrr@10"] = np.where((first_ranks > 0) & (first_ranks < 10.5), reciprocal, 0.0)
-    return Measured({name: values[name] for name in MEASURES}, np.rint(first_ranks).astype(np.int64))
+    for name in names:
+        family, rank = _parts(name)
+        if family == "mrr":  # trec_eval knows it without a rank only
+            values[name] = np.where((first_ranks > 0) & (first_ranks < rank + 0.5), reciprocal, 0.0)
+    return Measured({name: values[name] for name in names}, np.rint(first_ranks).astype(np.int64))
 
 
 def _pattern(ranking: list[int], gains: dict[int, int]) -> Pattern:
@@ -54,15 +88,17 @@ def _pattern(ranking: list[int], gains: dict[int, int]) -> Pattern:
     return tuple(sorted((ranks.get(document, MISSED), gain) for document, gain in gains.items()))
 
 
-def _measure_patterns(patterns: list[Pattern]) -> dict[str, np.ndarray]:
+def _measure_patterns(patterns: list[Pattern], names: Sequence[str]) -> dict[str, np.ndarray]:
     """The measures of each pattern, with the full reciprocal rank as "rr".
 
     A document goes by the name of its rank, and a ranking ends at its last relevant document.
     """
     import ir_measures
-    from ir_measures import RR, R, nDCG
 
-    named = {nDCG @ 10: "ndcg@10", R @ 1: "recall@1", R @ 10: "recall@10", R @ 100: "recall@100", RR: "rr"}
+    named: dict[Any, str] = {ir_measures.RR: "rr"}
+    for name in names:
+        family, rank = _parts(name)
+        named[getattr(ir_measures, FAMILIES[family]) @ rank] = name
     values = {name: np.zeros(len(patterns)) for name in named.values()}
     judged: dict[str, dict[str, int]] = {}
     ranked: dict[str, dict[str, float]] = {}

@@ -12,7 +12,7 @@ import numpy as np
 from workbench.collection.store import Collection
 from workbench.errors import WorkbenchError
 from workbench.evaluation.held_out import ALL, Direction, HeldOut, held_out
-from workbench.evaluation.measures import Measured, measure
+from workbench.evaluation.measures import MEASURES, Measured, check_measures, measure
 from workbench.evaluation.precision import check_precisions
 from workbench.evaluation.ranking import top_of_blocks
 from workbench.evaluation.statistics import mean_interval
@@ -54,6 +54,7 @@ def score_embedder(
     dimensions: Sequence[int] | None = None,
     *,
     precisions: Sequence[str] = ("float32",),
+    measures: Sequence[str] = MEASURES,
     cache: Path | None = None,
     progress: Progress | None = None,
     directions: Sequence[str] | None = None,
@@ -62,10 +63,10 @@ def score_embedder(
 ) -> Scores:
     """Rank the held-out part of a collection with one embedder, encoding each item once.
 
-    dimensions: Matryoshka dimensions, else those that the model names. cache: the folder under which vectors are kept
-    between calls (`evaluations/vectors`). directions: only these (`all`, `text->image`, …). held:
-    `held_out(collection)` where the caller has it already. intervals: False leaves them out, for scoring many times in
-    a training.
+    dimensions: Matryoshka dimensions, else those that the model names. measures: NDCG@10 is always among them. cache:
+    the folder under which vectors are kept between calls (`evaluations/vectors`). directions: only these (`all`,
+    `text->image`, …). held: `held_out(collection)` where the caller has it already. intervals: False leaves them out,
+    for scoring many times in a training.
     progress(done, total, note) may raise Stopped.
     Raises WorkbenchError if the model cannot take a modality of the collection.
     """
@@ -77,7 +78,7 @@ def score_embedder(
         )
     check_supports(embedder, collection, held, names)
     sizes, notes = chosen_dimensions(embedder, dimensions)
-    kinds = check_precisions(precisions)
+    kinds, wanted = check_precisions(precisions), check_measures([MEASURES[0], *measures])
     vectors = encode_held_out(embedder, collection, held, names=names, cache=cache, progress=progress)
     cells = [(size, kind, name) for name in names for size in sizes for kind in kinds]
     measured: dict[Cell, Measured] = {}
@@ -89,7 +90,7 @@ def score_embedder(
             measured[cell] = measured[same]
         else:
             direction = held.directions[cell[2]]
-            measured[cell] = measure(rankings(vectors, direction, *cell[:2])[0], direction.relevant)
+            measured[cell] = measure(rankings(vectors, direction, *cell[:2])[0], direction.relevant, wanted)
     rows = [_row(embedder.reference, cell, held.directions[cell[2]], measured[cell], intervals) for cell in cells]
     return Scores(
         rows,
