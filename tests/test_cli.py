@@ -179,6 +179,8 @@ def test_runs_can_be_listed_shown_stopped_and_removed(run, workspace, toy_job):
     assert "counting" in run("runs", "--all").stdout and "counting" not in run("runs", "list", "--json").stdout
 
     done = run("runs", "remove", "counting")
+    assert done.exit_code == 2 and "Nobody can be asked here. Add --yes" in done.stderr
+    done = run("runs", "remove", "counting", "--yes")
     assert done.exit_code == 1 and "still running" in done.stderr
     done = run("runs", "resume", "counting")
     assert done.exit_code == 1 and not done.stdout
@@ -309,3 +311,9 @@ def until(condition: Callable[[], Any], seconds: float = 90.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"still not so after {seconds:.0f} s"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("words", [["--kind", "foo"], ["--preset", "foo"], ["--budget", "3"]])
+def test_a_kind_or_preset_that_there_is_not_is_wrong_usage(run, words):
+    for command in ("train", *(["fit"] if "--budget" not in words else [])):
+        assert run(command, "--collection", "none", *words).exit_code == 2

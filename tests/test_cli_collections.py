@@ -53,7 +53,9 @@ def test_collections_are_listed_shown_and_removed(workspace: Workspace, pairs: N
     shown = json.loads(run("collections", "show", "pairs", "--json").stdout)
     assert shown["fingerprint"] == open_collection(workspace, "pairs").fingerprint and shown["changes"] == []
     assert "Given query, find document." in run("collections", "show", "pairs").stdout
-    assert run("collections", "remove", "pairs").exit_code == 0
+    refused = run("collections", "remove", "pairs")
+    assert refused.exit_code == 2 and "Add --yes" in refused.stderr and "pairs" in run("collections").stdout
+    assert run("collections", "remove", "pairs", "--yes").exit_code == 0
     assert "There are no collections yet" in run("collections").stdout
 
 

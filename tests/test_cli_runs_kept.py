@@ -68,6 +68,11 @@ def test_clean_frees_the_checkpoints_of_an_ended_run_alone(run, workspace):
     assert done["freed"] == 5000 and done["bytes"]["checkpoints"] == 0 and done["bytes"]["model"] == 2000
     assert not (job.path / "checkpoints").exists() and (job.path / "summary.json").exists()
     assert run("runs", "clean", "nobody").exit_code == 1
+    halfway = ended(workspace, "halfway", {})
+    halfway.write_status(state="stopped")
+    refused = run("runs", "clean", "halfway")
+    assert refused.exit_code == 2 and "Add --yes" in refused.stderr and (halfway.path / "checkpoints").exists()
+    assert run("runs", "clean", "halfway", "--yes").exit_code == 0
 
 
 def test_a_clone_has_the_settings_of_its_run_but_for_the_changes(run, workspace, numbers, monkeypatch):

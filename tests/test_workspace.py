@@ -35,10 +35,11 @@ def test_every_other_name_is_refused_in_words(name, workspace):
 
 
 def test_proposed_names_are_allowed_and_free():
-    assert propose_name("My Photos (2024).csv") == "my-photos-2024"
+    assert propose_name("My Photos (2024)") == "my-photos-2024"
     assert propose_name("写真") == "data"
     assert propose_name("..") == "data"
-    assert propose_name("pairs.csv", {"pairs", "pairs-2"}) == "pairs-3"
+    assert propose_name("demo-lr-0.5", {"demo-lr-0.5"}) == "demo-lr-0.5-2"
+    assert propose_name("pairs", {"pairs", "pairs-2"}) == "pairs-3"
     for text in ("x" * 300, "--", "../../etc/passwd", "Ünïcode"):
         assert check_name(propose_name(text, {propose_name(text)}))
 

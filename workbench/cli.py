@@ -27,6 +27,8 @@ from workbench.cli_terminal import (
     MODEL_HELP,
     DebugOption,
     JsonOption,
+    KindOption,
+    PresetOption,
     ProgressLine,
     WorkspaceOption,
     answer,
@@ -91,8 +93,8 @@ def train(
     collection: CollectionOption,
     model: ModelOption = "starter",
     name: Annotated[str, typer.Option(metavar="R", help="The run's name; else made from the collection's.")] = "",
-    kind: Annotated[str, typer.Option(help="embedder, reranker or late-interaction.")] = "embedder",
-    preset: Annotated[str, typer.Option(help="quick, balanced or best.")] = "balanced",
+    kind: KindOption = "embedder",
+    preset: PresetOption = "balanced",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting; give it again for more.")
     ] = None,
@@ -109,6 +111,8 @@ def train(
     debug: DebugOption = False,
 ) -> None:
     """Fine-tune a model in the background. Without --wait it returns at once."""
+    if budget and not sweep:
+        raise typer.BadParameter("--budget goes with --sweep.")
     with in_words(debug):
         from workbench.settings import parse_overrides
         from workbench.training.run import train_spec

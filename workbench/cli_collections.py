@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ from workbench.cli_terminal import (
     WorkspaceOption,
     ago,
     answer,
+    confirm,
     do_job,
     in_words,
     known_collection,
@@ -67,7 +67,8 @@ def import_source(
             brought: dict[str, Any] = {"hub": _hub_spec(source, hub_config, hub_split, rows)}
         else:
             brought = {"source": str(_existing(source))}
-        name = check_name(name or propose_name(source.removeprefix(HUB).rpartition("/")[2] or source), "collection")
+        named = Path(source.removeprefix(HUB).rstrip("/"))
+        name = check_name(name or propose_name(named.stem if Path(source).is_file() else named.name), "collection")
         if add:
             known_collection(opened, name)
         chosen = {"query": query, "document": document, "negative": negative, "score": score}
@@ -195,9 +196,7 @@ def remove(
 
         opened = open_workspace(workspace)
         known_collection(opened, name)
-        if not yes and sys.stdin.isatty():
-            words = f"Delete “{name}” with its media and its history?{_needy(opened, name)}"
-            typer.confirm(words, abort=True, err=True)
+        confirm(f"Delete “{name}” with its media and its history?{_needy(opened, name)}", yes)
         remove_collection(opened, name)
     answer({"collection": name, "removed": True}, as_json, f"“{name}” is removed.")
 

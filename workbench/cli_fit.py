@@ -11,6 +11,8 @@ from workbench.cli_terminal import (
     MODEL_HELP,
     DebugOption,
     JsonOption,
+    KindOption,
+    PresetOption,
     WorkspaceOption,
     answer,
     do_job,
@@ -24,8 +26,8 @@ from workbench.workspace import open_workspace
 def fit(
     collection: Annotated[str, typer.Option("--collection", metavar="N", help="The collection's name.")],
     model: Annotated[str, typer.Option("--model", metavar="M", help=MODEL_HELP)] = "starter",
-    kind: Annotated[str, typer.Option(help="embedder, reranker or late-interaction.")] = "embedder",
-    preset: Annotated[str, typer.Option(help="quick, balanced or best.")] = "balanced",
+    kind: KindOption = "embedder",
+    preset: PresetOption = "balanced",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting; give it again for more.")
     ] = None,

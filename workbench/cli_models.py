@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from workbench.cli_terminal import (
     JsonOption,
     WorkspaceOption,
     answer,
+    confirm,
     fail,
     in_words,
     lasting,
@@ -76,7 +76,9 @@ def check(
         from workbench.models.examine import examine
 
         found = examine(open_workspace(workspace), lasting(reference), trust_remote_code=trust)
-    if found["problem"] and not as_json:
+    if found["problem"]:
+        if as_json:
+            answer(found, True, "")
         fail(found["problem"])
     answer(found, as_json, found_words(found))
 
@@ -145,8 +147,7 @@ def remove(
         opened = open_workspace(workspace)
         found = added_model(opened, reference)
         made_here = found is not None and was_joined(opened, found)
-        if made_here and not yes and sys.stdin.isatty():
-            typer.confirm(f"Delete “{reference}” with its files? Runs that started from it keep theirs.", abort=True)
+        confirm(f"Delete “{reference}” with its files? Runs that started from it keep theirs.", yes or not made_here)
         remove_model(opened, reference)
     files = "Its files are deleted." if made_here else "Its files stay."
     answer({"removed": reference}, as_json, f"“{reference}” is no longer among your models. {files}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from workbench.cli_terminal import (
     WorkspaceOption,
     ago,
     answer,
+    confirm,
     fail,
     follow,
     in_words,
@@ -126,9 +126,7 @@ def remove(
     with in_words(debug):
         opened = open_workspace(workspace)
         needy = _indexes_of(opened, name)
-        if not yes and sys.stdin.isatty():
-            words = f"Delete “{name}” with its log, its checkpoints and its model?{needy}"
-            typer.confirm(words, abort=True, err=True)
+        confirm(f"Delete “{name}” with its log, its checkpoints and its model?{needy}", yes)
         jobs.remove(opened, name)
     answer({"run": name, "removed": True}, as_json, f"“{name}” is removed.{needy}")
 

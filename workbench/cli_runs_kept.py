@@ -5,7 +5,6 @@ Show it as a script, clone it, note something about it, compare it with others, 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,7 @@ import typer
 
 from workbench import jobs
 from workbench.cli_runs import NameArgument, WaitOption, finish
-from workbench.cli_terminal import DebugOption, JsonOption, WorkspaceOption, answer, in_words
+from workbench.cli_terminal import DebugOption, JsonOption, WorkspaceOption, answer, confirm, in_words
 from workbench.cli_words import table
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
@@ -108,9 +107,8 @@ def clean(
     with in_words(debug):
         opened = open_workspace(workspace)
         job = jobs.find(opened, name)
-        if jobs.watch(job).state != "finished" and not yes and sys.stdin.isatty():
-            words = f"“{name}” has not finished. Without its checkpoints it would begin anew. Delete them?"
-            typer.confirm(words, abort=True, err=True)
+        words = f"“{name}” has not finished. Without its checkpoints it would begin anew. Delete them?"
+        confirm(words, yes or jobs.watch(job).state == "finished")
         freed = jobs.clean(opened, name)
         used = jobs.disk_use(job)
     words = f"Freed {_megabytes(freed)}. “{name}” takes {_megabytes(used['total'])} now."

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +27,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the whole report of an unexpected error.")]
 NameArgument = Annotated[str, typer.Argument(metavar="N", help="The collection's name.")]
 MODEL_HELP = "starter, run:NAME, remote:NAME, a folder, or a Hub id."
-WORK_FAILED = 1
+WORK_FAILED, WRONG_USAGE = 1, 2
 
 
 @contextmanager
@@ -59,6 +59,38 @@ def fail(words: str, debug: bool = False) -> None:
         traceback.print_exc()
     say(words)
     raise typer.Exit(WORK_FAILED)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask before something is deleted. Where nobody can be asked, only `yes` is leave: exit code 2 without it."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        say(f"{question} Nobody can be asked here. Add --yes to say so.")
+        raise typer.Exit(WRONG_USAGE)
+    typer.confirm(question, abort=True, err=True)
+
+
+def _kind(value: str) -> str:
+    from workbench.settings import KINDS
+
+    return _one_of(KINDS, value)
+
+
+def _preset(value: str) -> str:
+    from workbench.settings import PRESETS
+
+    return _one_of(PRESETS, value)
+
+
+def _one_of(options: Iterable[str], value: str) -> str:
+    if value not in options:
+        raise typer.BadParameter(f"“{value}” is none of {', '.join(options)}.")
+    return value
+
+
+KindOption = Annotated[str, typer.Option("--kind", callback=_kind, help="embedder, reranker or late-interaction.")]
+PresetOption = Annotated[str, typer.Option("--preset", callback=_preset, help="quick, balanced or best.")]
 
 
 def say(words: str) -> None:

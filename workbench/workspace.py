@@ -36,8 +36,8 @@ def check_name(name: str, noun: str = "name") -> str:
 
 
 def propose_name(text: str, taken: set[str] | None = None) -> str:
-    """A valid name made from any text (a file name, say), with a number behind it where it is `taken`."""
-    base = re.sub(r"[^a-z0-9._-]+", "-", Path(text).stem.lower()).strip("-._")[:56] or "data"
+    """A valid name made from any text, with a number behind it where it is `taken`. Of a file, give the stem."""
+    base = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:56].rstrip("-._") or "data"
     name, number = base, 2
     while taken and name in taken:
         name, number = f"{base}-{number}", number + 1

@@ -96,3 +96,5 @@ def test_the_commands_check_add_and_remove(workspace: Workspace, tmp_path: Path)
     assert CliRunner().invoke(app, ["models", "remove", "added:mine", *at]).exit_code == 0
     refused = CliRunner().invoke(app, ["models", "check", str(tmp_path / "nothing"), *at])
     assert refused.exit_code == 1 and "There is no model" in refused.stderr
+    refused = CliRunner().invoke(app, ["models", "check", str(tmp_path / "nothing"), *at, "--json"])
+    assert refused.exit_code == 1 and "There is no model" in json.loads(refused.stdout)["problem"]

@@ -187,5 +187,5 @@ def test_the_command_joins_and_removes(parts: Any, workspace: Workspace) -> None
     assert json.loads(done.stdout)["reference"] == "added:mine" and "Loading the text embedder" in done.stderr
     refused = CliRunner().invoke(app, ["models", "join", *asked, *at])
     assert refused.exit_code == 1 and "already a model named “mine”" in refused.stderr
-    gone = CliRunner().invoke(app, ["models", "remove", "added:mine", *at])
+    gone = CliRunner().invoke(app, ["models", "remove", "added:mine", "--yes", *at])
     assert "Its files are deleted." in gone.stdout and not (workspace.models / "mine").exists()

@@ -62,7 +62,7 @@ def _write_media(
 
 def file_name(item: Item, part: str, data: bytes) -> str:
     """A file name that is safe on every system and unique: what the file was called, the item's id, its true ending."""
-    stem = re.sub(r"[^a-z0-9-]+", "-", propose_name(item.file or "item"))[:40].strip("-") or "item"
+    stem = re.sub(r"[^a-z0-9-]+", "-", propose_name(Path(item.file or "item").stem))[:40].strip("-") or "item"
     identifier = item.id if re.fullmatch(r"[0-9a-f]{8,64}", item.id) else item.content_id()
     kind = sniff(data)
     return "-".join(filter(None, (stem, part, identifier))) + f".{kind[1] if kind else 'bin'}"

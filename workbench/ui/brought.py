@@ -89,7 +89,7 @@ class Brought:
             return propose_name(self.repo.rpartition("/")[2], taken)
         if self.way == "paste":
             return propose_name("pasted", taken)
-        return propose_name(Path(self.files[0]).name if len(self.files) == 1 else "files", taken)
+        return propose_name(Path(self.files[0]).stem if len(self.files) == 1 else "files", taken)
 
 
 def sweep(workspace: Workspace) -> None:
