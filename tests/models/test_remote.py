@@ -43,6 +43,13 @@ def test_a_description_is_kept_found_and_forgotten(workspace):
         find(workspace, "remote:mini")
 
 
+@pytest.mark.parametrize("kept", ["{", '{"remotes": 3}', '{"remotes": [{"name": "x"}]}', '{"remotes": ["x"]}'])
+def test_a_damaged_list_is_told(workspace, kept):
+    (workspace.root / "remotes.json").write_text(kept)
+    with pytest.raises(WorkbenchError, match=r"list of remote models, .*, is damaged"):
+        remotes(workspace)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -203,9 +210,10 @@ def test_a_preview_counts_requests_texts_tokens_and_cost():
         "tokens": 3 * 100 + 3 * 2 + 5 * 1000, "cost": round(5306 * 0.5 / 1e6, 6),
     }  # fmt: skip
     assert preview_words(found) == (
-        "api.openai.com gets at most 8 texts (remote:mini): about 5,306 tokens in 5 requests; about 0.0027 by the "
-        "price given."
+        "api.openai.com gets at most 8 texts (remote:mini): about 5,306 tokens in 5 requests; less than 0.01 by "
+        "the price given."
     )
+    assert "; about 1,234.50 by the price" in preview_words({**found, "cost": 1234.5})
     free = remote_of(described(shape="cohere", modalities=("text", "image"), longest_text=40))
     found = preview(free, [("document", [Item(image=png_bytes()), Item(image=png_bytes()), Item(text="x" * 400)])])
     assert (found["requests"], found["pictures"], found["tokens"]) == (3, 2, 2 * 765 + 10)

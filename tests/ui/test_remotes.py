@@ -37,7 +37,7 @@ def fold(workspace: Workspace, allowed: bool = True) -> RemoteModels:
 def test_a_model_is_described_chosen_and_said_to_get_what(workspace: Workspace, texts: Collection) -> None:
     with bad_endpoint(answers("openai")) as server:
         made = fold(workspace)
-        changed = made.add_remote_model(Place(), ["starter"], " toy ", "openai", server.address, "m", 0.5)
+        changed = made.add_remote_model(Place(), ["starter"], " toy ", "openai", server.address, "m", "0.5")
         assert changed[made.models].value == ["starter", "remote:toy"]
         assert "Added as remote:toy" in changed[made.found]
         told = made.show_sends(Place(), ["starter", "remote:toy"], "texts")[made.sends]
@@ -63,7 +63,7 @@ def test_a_page_that_is_open_to_others_asks_no_address_of_theirs(workspace: Work
     add_remote(workspace, {"name": "toy", "shape": "openai", "address": "http://localhost:1/v1", "model": "m"})
     made = fold(workspace, allowed=False)
     attempts: list[Any] = [
-        lambda: made.add_remote_model(Place(), [], "mine", "openai", "http://localhost:2/v1", "m", None),
+        lambda: made.add_remote_model(Place(), [], "mine", "openai", "http://localhost:2/v1", "m", ""),
         lambda: made.try_remote_model(Place(), "remote:toy", ""),
         lambda: made.environment(["remote:toy"], None, ""),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 from filelock import FileLock
@@ -117,7 +118,10 @@ def remote_of(values: dict[str, Any]) -> Remote:
 
 def remotes(workspace: Workspace) -> list[Remote]:
     """The workspace's remote models, in the order they were added."""
-    return [Remote(**row) for row in _rows(workspace)]
+    try:
+        return [Remote(**row) for row in _rows(workspace)]
+    except (ValidationError, TypeError):
+        raise _damaged(workspace) from None
 
 
 def remote_model(workspace: Workspace, reference: str) -> Remote:
@@ -187,11 +191,22 @@ def _problem(found: Any) -> str:
 
 
 def _rows(workspace: Workspace) -> list[dict[str, Any]]:
-    return list((read_json(workspace.root / "remotes.json") or {}).get("remotes", []))
+    try:
+        return [dict(row) for row in (read_json(_path(workspace)) or {}).get("remotes", [])]
+    except (ValueError, TypeError, AttributeError):
+        raise _damaged(workspace) from None
+
+
+def _damaged(workspace: Workspace) -> WorkbenchError:
+    return WorkbenchError(f"The list of remote models, {_path(workspace)}, is damaged. Put it right, or delete it.")
+
+
+def _path(workspace: Workspace) -> Path:
+    return workspace.root / "remotes.json"
 
 
 def _write(workspace: Workspace, rows: list[dict[str, Any]]) -> None:
-    write_json(workspace.root / "remotes.json", {"remotes": rows})
+    write_json(_path(workspace), {"remotes": rows})
 
 
 def _lock(workspace: Workspace) -> FileLock:

@@ -83,11 +83,15 @@ def preview_words(found: dict[str, Any]) -> str:
     """A preview in one sentence: who gets what, how much, and what it costs."""
     counts = {kind: found[kind] for kind in ("texts", "pictures") if found[kind]}
     things = [f"{count:,} {kind[:-1] if count == 1 else kind}" for kind, count in counts.items()] or ["nothing"]
-    cost = "no price given" if found["cost"] is None else f"about {found['cost']:,.4f} by the price given"
+    cost = "no price given" if found["cost"] is None else f"{_amount(found['cost'])} by the price given"
     return (
         f"{found['host']} gets at most {' and '.join(things)} ({found['reference']}): about {found['tokens']:,} "
         f"tokens in {found['requests']:,} requests; {cost}."
     )
+
+
+def _amount(cost: float) -> str:
+    return f"about {cost:,.2f}" if cost >= 0.01 else "less than 0.01"
 
 
 def _cost(remote: Remote, tokens: int) -> float | None:

@@ -16,6 +16,7 @@ from workbench.models.remote_shapes import SHAPES, shape_named
 from workbench.ui import cards
 from workbench.ui.choices import embedder_choices, remote_choices
 from workbench.ui.page import Page, Widgets, view
+from workbench.ui.part_generate import read_price
 from workbench.ui.place import Place
 
 NOT_OPEN = (
@@ -52,19 +53,17 @@ class RemoteModels:
                     label="Model", placeholder="text-embedding-3-small", max_length=200, elem_id="remote-model",
                     info="Its name there.",
                 )  # fmt: skip
-                self.price = gr.Number(
-                    label="Price", value=None, minimum=0, elem_id="remote-price",
-                    info="Of a million tokens; empty if you do not care.",
-                )  # fmt: skip
+                self.price = gr.Textbox(
+                    label="Price", max_lines=1, elem_id="remote-price", info="Of a million tokens; may stay empty."
+                )
+            self.add = gr.Button("Add it", elem_id="remote-add")
             with gr.Row(elem_classes=["form-row"]):
                 self.key = gr.Textbox(
                     label="Key", type="password", max_length=1000, elem_id="remote-key",
                     info="For trying it and for one evaluation. It is kept nowhere; an environment variable lasts.",
                 )  # fmt: skip
                 self.keyed = gr.Dropdown(label="The key is for", allow_custom_value=False, elem_id="remote-keyed")
-            with gr.Row(elem_classes=["form-row"]):
-                self.add = gr.Button("Add it", elem_id="remote-add")
-                self.attempt = gr.Button("Try the one with the key", elem_id="remote-try")
+            self.attempt = gr.Button("Try that one", elem_id="remote-try")
             self.found = view("remote-found")
         self._wire(collection)
 
@@ -110,12 +109,12 @@ class RemoteModels:
         return {self.address: gr.Textbox(placeholder=shape_named(shape).address)}
 
     def add_remote_model(
-        self, place: Place, models: list[str] | None, name: str, shape: str, address: str, model: str, price: Any
+        self, place: Place, models: list[str] | None, name: str, shape: str, address: str, model: str, price: str
     ) -> Widgets:
         """Describe a model and choose it; sends nothing."""
         self._check_allowed()
         values = {"name": name.strip(), "shape": shape, "address": address.strip() or shape_named(shape).address}
-        added = add_remote(self.page.workspace, {**values, "model": model, "price": price})
+        added = add_remote(self.page.workspace, {**values, "model": model, "price": read_price(price)})
         told = f"Added as {added.reference}. {added.host} gets what is sent to it; nothing has been sent yet."
         return {
             self.found: cards.notice(told, tone="good"),
