@@ -281,4 +281,6 @@ def test_prompts_that_the_user_told_go_before_the_model_s_own(tmp_path: Path) ->
     add_model(workspace, AddedModel("added:mine", "embedder", ["text"], 32, 1, prompts=told, folder=str(folder)))
     embedder = load_embedder(workspace, "added:mine", device="cpu")
     assert embedder.model.prompts["query"] == "ask: " and embedder.model.prompts["document"] == "search_document: "
-    assert embedder.fingerprint != load_embedder(workspace, str(folder), device="cpu").fingerprint
+    assert embedder.fingerprint == load_embedder(workspace, str(folder), device="cpu").fingerprint
+    elsewhere = open_workspace(tmp_path / "elsewhere")
+    assert embedder.fingerprint != load_embedder(elsewhere, str(folder), device="cpu").fingerprint

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from workbench.cli import app
 from workbench.errors import WorkbenchError
-from workbench.models.added import AddedModel, add_model, added_folder, folder_reference, remove_model
+from workbench.index.loaded import LoadedModels
+from workbench.models.added import (
+    AddedModel,
+    add_model,
+    added_folder,
+    added_model,
+    added_models,
+    folder_reference,
+    remove_model,
+)
 from workbench.models.catalogue import describe
 from workbench.models.families import catalogue_data, family_of
 from workbench.models.listing import all_models, find_models, memory_bytes
+from workbench.models.starter import starter_folder
+from workbench.training.measurements import model_files
 from workbench.workspace import Workspace
 
 MINE = AddedModel("someone/heard", "embedder", ["text", "audio"], 64, 5_000_000, "MIT", "Added by you.", trusted=True)
@@ -102,3 +119,58 @@ def test_an_added_model_is_offered_on_the_page_by_its_name(workspace: Workspace)
     assert ("someone/heard (added by you)", "someone/heard") in base_choices(workspace, "embedder")
     assert ("judge (added by you)", "added:judge") in reranker_choices(workspace)
     assert next(iter(base_choices(workspace, "embedder")))[1] == "starter"
+
+
+def test_a_list_of_another_version_is_read_and_a_damaged_one_is_told(workspace: Workspace) -> None:
+    path = workspace.root / "models.json"
+    path.write_text(json.dumps({"models": [{**asdict(MINE), "colour": "red"}]}))
+    assert added_models(workspace) == [MINE]
+    for damaged in ("{half", "[]", '{"models": [{"reference": "a/b"}]}', '{"models": [3]}', '{"models": null}'):
+        path.write_text(damaged)
+        with pytest.raises(WorkbenchError, match=r"is damaged\. Put it right, or delete it"):
+            all_models(workspace)
+
+
+def test_models_that_are_added_at_once_are_all_kept(workspace: Workspace) -> None:
+    names = [f"someone/{number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: add_model(workspace, replace(MINE, reference=name)), names))
+    assert sorted(one.reference for one in added_models(workspace)) == sorted(names)
+
+
+def test_the_folder_of_an_added_model_is_that_model(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    mine = replace(MINE, reference="added:mine", folder=str(tmp_path / "mine"), prompts={"query": "ask: "})
+    add_model(workspace, mine)
+    assert added_model(workspace, str(tmp_path / "other" / ".." / "mine")) == mine
+    assert added_model(workspace, str(tmp_path)) is None
+
+
+def test_a_search_and_a_measurement_notice_that_an_added_model_has_changed(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(starter_folder(), folder)
+    mine = replace(MINE, reference="added:mine", folder=str(folder))
+    add_model(workspace, mine)
+    loaded: list[str] = []
+
+    def load(_: Workspace, reference: str, **__: Any) -> object:
+        loaded.append(reference)
+        return object()
+
+    models = LoadedModels(workspace, load, load)
+    marks = []
+    for change in (
+        lambda: None,
+        lambda: add_model(workspace, replace(mine, prompts={"query": "ask: "})),
+        touch(folder),
+    ):
+        change()
+        assert models.embedder("added:mine") is models.embedder("added:mine")
+        marks.append(model_files(workspace, "added:mine"))
+    assert len(loaded) == 3 and marks[0] == marks[1] != marks[2]
+
+
+def touch(folder: Path) -> Callable[[], None]:
+    return lambda: os.utime(next(folder.rglob("*.safetensors")), ns=(1, 2**62))

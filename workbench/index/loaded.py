@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from workbench.index.recent import Recent
+from workbench.models.added import PREFIX as ADDED
+from workbench.models.added import added_folder, added_model
 from workbench.models.source import REMOTE
 from workbench.workspace import Workspace
 
@@ -49,7 +51,14 @@ class LoadedModels:
         def make() -> Loaded:
             return Loaded(self._load[kind](self._workspace, reference, trust_remote_code=trusted))
 
-        return self._kept[kind].get((reference, trusted, version_on_disk(self._workspace, reference)), make)
+        version = version_on_disk(self._workspace, reference), told(self._workspace, reference)
+        return self._kept[kind].get((reference, trusted, *version), make)
+
+
+def told(workspace: Workspace, reference: str) -> str:
+    """The prompts that the user gave a model when it was added, and the leave to run its own code."""
+    added = added_model(workspace, reference)
+    return f"{sorted(added.prompts.items())} {added.trusted}" if added else ""
 
 
 def version_on_disk(workspace: Workspace, reference: str) -> int:
@@ -59,6 +68,8 @@ def version_on_disk(workspace: Workspace, reference: str) -> int:
     """
     if reference.startswith("run:"):
         folder = workspace.run(reference.removeprefix("run:")) / "model"
+    elif reference.startswith(ADDED):
+        folder = added_folder(workspace, reference)
     elif reference.startswith(REMOTE):
         folder = workspace.root / "remotes.json"
     else:

@@ -7,9 +7,11 @@ path ever comes from the page.
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from workbench.errors import WorkbenchError
 from workbench.workspace import Workspace, check_name, propose_name, read_json, write_json
@@ -39,13 +41,19 @@ class AddedModel:
 
 
 def added_models(workspace: Workspace) -> list[AddedModel]:
-    """The user's models, in the order they were added."""
-    return [AddedModel(**row) for row in _rows(workspace)]
+    """The user's models, in the order they were added. Of a row of another version, what this one knows."""
+    known = {one.name for one in fields(AddedModel)}
+    return [AddedModel(**{name: value for name, value in row.items() if name in known}) for row in _rows(workspace)]
 
 
 def added_model(workspace: Workspace, reference: str) -> AddedModel | None:
-    """The added model of a reference, or None."""
-    return next((one for one in added_models(workspace) if one.reference == reference), None)
+    """The added model of a reference, or of the path of its folder; or None."""
+    added = added_models(workspace)
+    found = next((one for one in added if one.reference == reference), None)
+    if found is not None or not any(one.folder for one in added):
+        return found
+    path = str(Path(reference).expanduser().resolve())
+    return next((one for one in added if one.folder and path == str((workspace.root / one.folder).resolve())), None)
 
 
 def added_folder(workspace: Workspace, reference: str) -> Path:
@@ -72,17 +80,19 @@ def folder_reference(workspace: Workspace, folder: Path) -> str:
 
 def add_model(workspace: Workspace, model: AddedModel) -> None:
     """Keep a model; one of the same reference is replaced."""
-    rows = [row for row in _rows(workspace) if row["reference"] != model.reference]
-    write_json(_path(workspace), {"models": [*rows, asdict(model)]})
+    with _lock(workspace):
+        rows = [row for row in _rows(workspace) if row["reference"] != model.reference]
+        write_json(_path(workspace), {"models": [*rows, asdict(model)]})
 
 
 def remove_model(workspace: Workspace, reference: str) -> None:
     """Forget an added model; its files stay, unless it was joined here. Raises WorkbenchError if it was not added."""
-    found = added_model(workspace, reference)
-    if found is None:
-        raise WorkbenchError(f"“{reference}” was not added, so it cannot be removed.")
-    rows = [row for row in _rows(workspace) if row["reference"] != reference]
-    write_json(_path(workspace), {"models": rows})
+    with _lock(workspace):
+        found = next((one for one in added_models(workspace) if one.reference == reference), None)
+        if found is None:
+            raise WorkbenchError(f"“{reference}” was not added, so it cannot be removed.")
+        rows = [row for row in _rows(workspace) if row["reference"] != reference]
+        write_json(_path(workspace), {"models": rows})
     if was_joined(workspace, found):
         shutil.rmtree(workspace.models / reference.removeprefix(PREFIX), ignore_errors=True)
 
@@ -93,7 +103,23 @@ def was_joined(workspace: Workspace, model: AddedModel) -> bool:
 
 
 def _rows(workspace: Workspace) -> list[dict[str, Any]]:
-    return list((read_json(_path(workspace)) or {}).get("models", []))
+    """The rows as they are written, each with all that a model must have."""
+    needed = {"reference", "kind", "modalities", "dimension", "parameters"}
+    try:
+        value = read_json(_path(workspace))
+        rows = [] if value is None else value["models"]
+        whole = all(needed <= row.keys() for row in rows)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        whole = False
+    if not whole:
+        raise WorkbenchError(
+            f"The list of added models, {_path(workspace)}, is damaged. Put it right, or delete it and add them again."
+        )
+    return list(rows)
+
+
+def _lock(workspace: Workspace) -> FileLock:
+    return FileLock(workspace.locks / "models.lock")
 
 
 def _path(workspace: Workspace) -> Path:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import WorkbenchError
+from workbench.models.added import PREFIX as ADDED
+from workbench.models.added import added_folder
 from workbench.models.source import HUB_ID, STARTERS, run_model_folder
 from workbench.models.starter import starter_folder
 from workbench.settings import TrainSettings
@@ -40,6 +42,7 @@ WITHOUT_WEIGHT = frozenset(
         "lora_dropout",
         "lora_rank_stabilised",
         "evaluations",
+        "device",
         "loader_workers",
         "seed",
         "tracker",
@@ -106,6 +109,8 @@ def local_folder(workspace: Workspace, reference: str) -> Path | None:
     try:
         if reference.startswith("run:"):
             return run_model_folder(workspace, reference.removeprefix("run:"))
+        if reference.startswith(ADDED):
+            return added_folder(workspace, reference)
     except WorkbenchError:
         return None
     path = Path(reference).expanduser()
