@@ -15,7 +15,7 @@ def loaded(toy, monkeypatch):
     """Models by reference `toy:NOISE`, and a list of those that were loaded."""
     made = []
 
-    def load(workspace, reference):
+    def load(workspace, reference, trusted):
         if reference == "none":
             raise WorkbenchError("There is no model “none”.")
         made.append(toy(reference, noise=float(reference.split(":")[1])))
@@ -114,6 +114,21 @@ def test_bad_requests_leave_nothing_behind(workspace, collection, loaded):
     with pytest.raises(WorkbenchError, match="no collection"):
         evaluate(workspace, "nothing", ["toy:1"])
     assert not list(workspace.evaluations.glob("*.json"))
+
+
+def test_the_base_of_a_run_may_run_the_code_that_it_might_run_in_training(workspace, collection, toy, monkeypatch):
+    allowed = {}
+
+    def load(workspace, reference, trusted):
+        allowed[reference] = reference in trusted
+        return toy(reference)
+
+    monkeypatch.setattr(evaluate_module, "_load_embedder", load)
+    for name, trust in (("mine", True), ("plain", False)):
+        spec = {"model": f"someone/{name}", "trust_remote_code": trust}
+        create_job_folder(workspace.run(name), "train", spec, {})
+    evaluate(workspace, "scenes", ["someone/mine", "run:mine", "someone/plain", "run:plain"])
+    assert allowed == {"someone/mine": True, "run:mine": False, "someone/plain": False, "run:plain": False}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -27,7 +28,7 @@ from workbench.evaluation.scoring import Scores, score_embedder
 from workbench.evaluation.statistics import compare
 from workbench.evaluation.vectors import EmbedderLike, Progress
 from workbench.job_folder import JobFolder
-from workbench.workspace import Workspace, check_name, propose_name
+from workbench.workspace import Workspace, check_name, propose_name, read_json
 
 __all__ = [
     "EvaluationCard",
@@ -76,13 +77,14 @@ def evaluate(
     taken = {card.name for card in list_evaluations(workspace)}
     chosen_name = check_name(name, "evaluation") if name else propose_name(collection, taken)
     held = held_out(opened)
+    load = load or partial(_load_embedder, trusted=_trusted_bases(workspace, references))
     scored: dict[str, Scores] = {}
     described: list[dict[str, Any]] = []
     for number, reference in enumerate(references):
         report = _labelled(progress, reference, number, len(references))
         if report is not None:
             report(0, 1, "Loading the model")
-        embedder = (load or _load_embedder)(workspace, reference)
+        embedder = load(workspace, reference)
         scores = score_embedder(
             embedder,
             opened,
@@ -229,10 +231,17 @@ def _labelled(progress: Progress | None, reference: str, number: int, count: int
     return lambda done, total, note: progress(done, total, f"{note}: {reference}{which}")
 
 
-def _load_embedder(workspace: Workspace, reference: str) -> EmbedderLike:
+def _load_embedder(workspace: Workspace, reference: str, trusted: frozenset[str] = frozenset()) -> EmbedderLike:
     from workbench.models import load_embedder
 
-    return load_embedder(workspace, reference)
+    return load_embedder(workspace, reference, trust_remote_code=reference in trusted)
+
+
+def _trusted_bases(workspace: Workspace, references: Sequence[str]) -> frozenset[str]:
+    """The models that these runs started from with leave to run their own code: a run is compared with its base."""
+    jobs = [read_json(workspace.run(one.removeprefix("run:")) / "job.json") for one in references if one[:4] == "run:"]
+    specs = [(job or {}).get("spec") or {} for job in jobs]
+    return frozenset(str(spec["model"]) for spec in specs if spec.get("trust_remote_code"))
 
 
 def _free_memory() -> None:

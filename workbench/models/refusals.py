@@ -36,8 +36,8 @@ def refuse_unfit(reference: str, folder: Path, *, trusted: bool = False) -> None
     if not trusted and wants_own_code(folder):
         raise WorkbenchError(
             f"“{reference}” runs program code from its own repository, and may not do so yet. If you trust its author, "
-            f"tick “Let this model run its own code”, or type: python -m workbench models add {reference} "
-            "--trust-remote-code"
+            "tick “Let this model run its own code” on the Train tab for one run; for everything else, type: "
+            f"python -m workbench models add {reference} --trust-remote-code"
         )
 
 
