@@ -9,10 +9,12 @@ import gradio as gr
 import pytest
 
 from tests.conftest import png_bytes
+from workbench.errors import WorkbenchError
 from workbench.index.registry import IndexCard
 from workbench.index.results import Hit, SearchResult
 from workbench.job_folder import JobFolder, create_job_folder
 from workbench.media import thumbnail
+from workbench.models import source
 from workbench.ui import search, search_views
 from workbench.ui.media_route import MediaRoute
 from workbench.ui.page import Page
@@ -92,3 +94,13 @@ def test_a_picture_that_has_left_its_collection_is_shown_as_the_index_kept_it(
     assert '<img src="data:image/webp;base64,' in shown and "cat.png" in shown
     found = SearchResult("words", "starter", [replace(hit, thumbnail=None)], {}, 300)
     assert "<img" not in search_views.results(found, workspace, MediaRoute(workspace))
+
+
+def test_no_reranker_is_fetched_by_a_search(tab: SearchTab, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = ["cross-encoder/ms-marco-MiniLM-L6-v2"]
+    monkeypatch.setattr(source, "weights_here", lambda reference: reference in here)
+    offered = [value for _, value in tab.refresh(PLACE)[tab.reranker].choices]
+    assert "starter-reranker" in offered and [one for one in offered if "/" in one] == here
+    rest = (1, 10, None, "")
+    with pytest.raises(WorkbenchError, match=r"is not on this computer yet\. Fetch it with “Add a model”"):
+        tab.search(PLACE, "text", "tea", None, None, None, "", "", "BAAI/bge-reranker-v2-m3", *rest)

@@ -59,6 +59,18 @@ def _out_of_reach(reference: str) -> WorkbenchError:
     )
 
 
+def weights_here(reference: str) -> bool:
+    """Whether a model's weights lie on this computer, so that it loads without the network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(reference, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return False
+    return any(folder.rglob("*.safetensors")) or _conversion_kept_here(folder) is not None
+
+
 def fetch_weights(reference: str, patterns: list[str]) -> tuple[Path, str]:
     """As `fetch`, but from the Hub's own conversion to safetensors where the model itself has none.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from workbench.errors import WorkbenchError
 from workbench.models.added import PREFIX, added_folder, added_model
-from workbench.models.hub import fetch, fetch_weights
+from workbench.models.hub import fetch, fetch_weights, weights_here
 from workbench.models.refusals import modules_of, read_settings, refuse_unfit
 from workbench.models.remote import PREFIX as REMOTE
 from workbench.models.remote import remote_model
@@ -74,6 +74,11 @@ def find(workspace: Workspace, reference: str, *, trust_remote_code: bool = Fals
         folder, revision = fetch_weights(reference, patterns)
         return replace(_from_folder(reference, folder, trusted), revision=revision)
     raise _no_such_model(reference)
+
+
+def is_here(reference: str) -> bool:
+    """Whether a model can be loaded without fetching anything: all can but those of the Hub that were never used."""
+    return not HUB_ID.fullmatch(reference) or Path(reference).is_dir() or weights_here(reference)
 
 
 def settings_folder(workspace: Workspace, reference: str) -> Path:
