@@ -12,6 +12,14 @@ from workbench.settings.declare import setting
 class MemorySettings(BaseModel):
     """What the device must hold, and how fast it is."""
 
+    device: str = setting(
+        "Memory",
+        "auto",
+        "Device",
+        "auto takes whichever GPU of NVIDIA is free first. A name such as cuda:1 (the numbers are those of nvidia-smi) "
+        "waits for that one; cpu leaves them to others.",
+        pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?)$",
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
         "Memory",
         "auto",
