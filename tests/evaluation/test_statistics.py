@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.evaluation.statistics import LARGE, compare, mean_interval, permutation_p
+from workbench.evaluation.statistics import (
+    LARGE,
+    compare,
+    correct_for_many,
+    mean_interval,
+    permutation_p,
+    queries_needed,
+    smallest_seen,
+)
 
 
 def scores(count: int, seed: int) -> np.ndarray:
@@ -28,7 +36,7 @@ def test_a_planted_gain_is_found_and_a_loss_too():
 def test_a_model_against_itself_is_no_real_change():
     same = scores(50, 3)
     assert compare(same, same) == {
-        "difference": 0.0, "interval": [0.0, 0.0], "p": 1.0, "verdict": "no real change", "queries": 50,
+        "difference": 0.0, "interval": [0.0, 0.0], "p": 1.0, "verdict": "no real change", "queries": 50, "spread": 0.0,
     }  # fmt: skip
 
 
@@ -103,3 +111,32 @@ def test_above_the_limit_the_normal_approximation_takes_over_without_a_jump():
 def test_the_same_seed_gives_the_same_answer():
     before, after = scores(70, 8), scores(70, 9)
     assert compare(before, after, seed=3) == compare(before, after, seed=3)
+
+
+def test_many_comparisons_are_corrected_as_holm_says():
+    """Worked by hand: 0.01·4, 0.013·3 raised to the one before, 0.03·2, 0.2·1."""
+    family = [
+        {"p": p, "interval": [0.01, 0.2], "verdict": "better", "difference": 0.1} for p in (0.03, 0.01, 0.2, 0.013)
+    ]
+    corrected = correct_for_many(family)
+    assert [one["p_holm"] for one in corrected] == pytest.approx([0.06, 0.04, 0.2, 0.04])
+    assert [one["verdict"] for one in corrected] == ["no real change", "better", "no real change", "better"]
+    alone = correct_for_many(family[:1])[0]
+    assert (alone["p_holm"], alone["verdict"]) == (0.03, "better")
+    assert correct_for_many([]) == []
+
+
+def test_the_number_of_queries_that_is_told_shows_the_difference_in_four_cases_of_five():
+    spread, difference = 0.3, 0.08
+    count = queries_needed(spread, difference)
+    rng = np.random.default_rng(5)
+    found = sum(
+        compare(np.zeros(count), rng.normal(difference, spread, count), seed=seed)["verdict"] == "better"
+        for seed in range(120)
+    )
+    assert 0.68 <= found / 120 <= 0.92
+    assert smallest_seen(spread, count) == pytest.approx(difference, rel=0.01)
+    assert queries_needed(spread, -difference) == count
+    assert queries_needed(0.0, difference) == 2
+    with pytest.raises(ValueError, match="nothing"):
+        queries_needed(spread, 0.0)

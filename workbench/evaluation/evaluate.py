@@ -25,7 +25,7 @@ from workbench.evaluation.results import (
     vector_cache,
 )
 from workbench.evaluation.scoring import Scores, score_embedder
-from workbench.evaluation.statistics import compare
+from workbench.evaluation.statistics import compare, correct_for_many
 from workbench.evaluation.vectors import EmbedderLike, Progress
 from workbench.job_folder import JobFolder
 from workbench.workspace import Workspace, check_name, propose_name, read_json
@@ -162,23 +162,34 @@ def run_evaluation(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
 def comparisons(scored: dict[str, Scores]) -> list[dict[str, Any]]:
     """Every later model against the first, and each pair of up to four, by NDCG@10 in every direction.
 
-    Each model stands at its full size and the first precision.
+    Each model stands at its full size and the first precision. The pairs of one direction are one family: with more
+    than one, verdicts follow the p that is corrected for that.
     """
     references = list(scored)
     pairs = [(references[0], other) for other in references[1:]]
     if len(references) <= EVERY_PAIR_UP_TO:
         pairs = list(combinations(references, 2))
-    result = []
-    for a, b in pairs:
-        for direction in scored[a].held_out.directions:
-            values = [_full_size(scored[one], direction) for one in (a, b)]
-            result.append({"a": a, "b": b, "direction": direction, "metric": "ndcg@10", **compare(*values)})
-    return result
+    if not pairs:
+        return []
+    result: list[dict[str, Any]] = []
+    for direction in scored[references[0]].held_out.directions:
+        family = [
+            {
+                "a": a,
+                "b": b,
+                "direction": direction,
+                "metric": MEASURES[0],
+                **compare(*(_full_size(scored[one], direction) for one in (a, b))),
+            }
+            for a, b in pairs
+        ]
+        result += correct_for_many(family)
+    return sorted(result, key=lambda one: pairs.index((one["a"], one["b"])))
 
 
 def _full_size(scores: Scores, direction: str) -> Any:
     dimension, precision = scores.rows[0]["dimension"], scores.rows[0]["precision"]
-    return scores.per_query[dimension, precision, direction]["ndcg@10"]
+    return scores.per_query[dimension, precision, direction][MEASURES[0]]
 
 
 def _described(reference: str, embedder: EmbedderLike, scores: Scores) -> dict[str, Any]:

@@ -5,11 +5,14 @@ The queries are the sample: an interval says where the mean would lie had other 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 CONFIDENCE = 0.95
+POWER = 0.8
 RESAMPLES = 9_999
 ROW_RESAMPLES = 1_999
 LARGE = 5_000
@@ -19,13 +22,14 @@ VERDICTS = ("better", "no real change", "worse")
 
 
 def compare(a: np.ndarray, b: np.ndarray, seed: int = 0) -> dict[str, Any]:
-    """How much better `b` is than `a`, query by query: {"difference", "interval", "p", "verdict", "queries"}.
+    """How much better `b` is than `a`, query by query: {"difference", "interval", "p", "verdict", "queries", "spread"}.
 
     a, b: (queries,) of one measure between 0 and 1, the same queries in the same order; a NaN in either leaves
     the query out. The interval is a 95 % BCa bootstrap of the mean difference (Efron 1987), p a two-sided paired
     permutation test (signs flipped at random). The verdict is "better" or "worse" only when both agree: the interval
-    lies wholly on one side of zero and p < 0.05. With fewer than two queries nothing can be said, so the interval is
-    all that is possible, [-1, 1]. Raises ValueError if the shapes differ.
+    lies wholly on one side of zero and p < 0.05. spread: the standard deviation of the differences, from which
+    `queries_needed` tells how many queries would show a given difference. With fewer than two queries nothing can be
+    said, so the interval is all that is possible, [-1, 1]. Raises ValueError if the shapes differ.
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1:
@@ -45,6 +49,7 @@ def compare(a: np.ndarray, b: np.ndarray, seed: int = 0) -> dict[str, Any]:
         "p": p,
         "verdict": verdict(low, high, p),
         "queries": len(differences),
+        "spread": float(differences.std(ddof=1)) if len(differences) > 1 else 0.0,
     }
 
 
@@ -55,6 +60,46 @@ def verdict(low: float, high: float, p: float) -> str:
     if p < 1 - CONFIDENCE and high < 0:
         return "worse"
     return "no real change"
+
+
+def correct_for_many(comparisons: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Comparisons of one family with "p_holm", and their verdicts by it, as the more are made the more come by chance.
+
+    Holm's step-down (1979): the smallest of n p values is multiplied by n, the next by n - 1, and none may be smaller
+    than the one before. It keeps the chance of any false verdict of the family at 5 %, whatever their dependence.
+    """
+    order = sorted(range(len(comparisons)), key=lambda place: comparisons[place]["p"])
+    corrected = [1.0] * len(comparisons)
+    highest = 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, comparisons[place]["p"] * (len(comparisons) - rank)))
+        corrected[place] = highest
+    return [
+        {**one, "p_holm": p, "verdict": verdict(one["interval"][0], one["interval"][1], p)}
+        for one, p in zip(comparisons, corrected, strict=True)
+    ]
+
+
+def queries_needed(spread: float, difference: float, power: float = POWER) -> int:
+    """How many held-out queries show a mean difference of this size in `power` of the cases, at p < 0.05.
+
+    spread: standard deviation of the paired differences. The normal approximation of a paired test:
+    n = ((z of 97.5 % + z of the power) · spread / difference)². Raises ValueError if the difference is 0.
+    """
+    if not difference:
+        raise ValueError("no number of queries shows a difference of nothing")
+    return max(2, math.ceil((_quantiles(power) * spread / abs(difference)) ** 2))
+
+
+def smallest_seen(spread: float, queries: int, power: float = POWER) -> float:
+    """The smallest mean difference that so many queries show in `power` of the cases, at p < 0.05."""
+    return _quantiles(power) * spread / math.sqrt(max(1, queries))
+
+
+def _quantiles(power: float) -> float:
+    from scipy import stats
+
+    return float(stats.norm.ppf(0.5 + CONFIDENCE / 2) + stats.norm.ppf(power))
 
 
 def mean_interval(values: np.ndarray, seed: int = 0, resamples: int = ROW_RESAMPLES) -> tuple[float, float]:

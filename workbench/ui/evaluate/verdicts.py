@@ -7,11 +7,14 @@ from typing import Any
 import gradio as gr
 
 from workbench.evaluation import report
+from workbench.evaluation.statistics import queries_needed, smallest_seen
 from workbench.ui import cards, words
 from workbench.ui.choices import model_name
 from workbench.ui.evaluate.views import Shown, told_apart
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
+
+SMALL_DIFFERENCE = 0.02
 
 
 class VerdictsPart:
@@ -35,8 +38,12 @@ class VerdictsPart:
 
 
 def verdicts(evaluation: dict[str, Any]) -> str:
-    """The comparisons of the directions that tell something of their own."""
+    """The comparisons of the directions that tell something of their own, and what more queries would show."""
     shown = told_apart(evaluation)
+    told = [one for one in evaluation["comparisons"] if one["direction"] in shown]
+    if not told:
+        alone = "Evaluate two models to see whether one is better."
+        return cards.card(f'<p class="quiet">{alone}</p>', label="Did it help?")
     rows = [
         [
             cards.verdict_chip(one["verdict"]),
@@ -44,16 +51,38 @@ def verdicts(evaluation: dict[str, Any]) -> str:
             cards.text(words.direction(one["direction"])),
             words.signed(one["difference"]),
             words.interval(one["interval"]),
+            f"{one.get('p_holm', one['p']):.4f}",
         ]
-        for one in evaluation["comparisons"]
-        if one["direction"] in shown
+        for one in told
     ]
-    if not rows:
-        return cards.card(
-            '<p class="quiet">Evaluate two models to see whether one is better.</p>', label="Did it help?"
-        )
-    headers = ["Verdict", "Models", "Direction", ">NDCG@10", ">95 % interval"]
-    return cards.card(cards.table(headers, rows, caption="Comparisons"), label="Did it help?")
+    headers = ["Verdict", "Models", "Direction", ">NDCG@10", ">95 % interval", ">p"]
+    table = cards.table(headers, rows, caption="Comparisons")
+    return cards.card(table + _how_sure(told), label="Did it help?")
+
+
+def _how_sure(told: list[dict[str, Any]]) -> str:
+    """What the held-out queries can show, and how many would show less; empty for evaluations that kept no spread."""
+    widest = max((one for one in told if one.get("spread")), key=lambda one: _smallest_seen(one), default=None)
+    if widest is None:
+        return ""
+    pairs = {(one["a"], one["b"]) for one in told}
+    many = (
+        "The p values are corrected for the number of models compared, as the more are compared the more differ by "
+        "chance. "
+        if len(pairs) > 1
+        else ""
+    )
+    needed = words.count(queries_needed(widest["spread"], SMALL_DIFFERENCE), "query", "queries")
+    queries = words.count(widest["queries"], "query shows", "queries show")
+    return (
+        f'<p class="quiet small">{many}{queries} a difference of {_smallest_seen(widest):.3f} in four of five cases '
+        f"({cards.text(words.direction(widest['direction']))}). To see one of {SMALL_DIFFERENCE} takes {needed}.</p>"
+    )
+
+
+def _smallest_seen(one: dict[str, Any]) -> float:
+    """The smallest difference that the queries of a comparison show in four of five cases."""
+    return smallest_seen(one["spread"], one["queries"])
 
 
 def directions(evaluation: dict[str, Any]) -> str:
