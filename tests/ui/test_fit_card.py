@@ -36,7 +36,7 @@ def card(workspace: Workspace) -> FitCard:
     with gr.Blocks():
         made = FitCard(Page(workspace))
         timer, batch = gr.Timer(), gr.Number()
-        made.wire("train", timer, [batch], [batch], lambda size: spec_of(workspace, batch_size=size))
+        made.wire("train", timer, [batch], lambda size: spec_of(workspace, batch_size=size))
     return made
 
 

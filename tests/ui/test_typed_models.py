@@ -52,8 +52,8 @@ def test_no_folder_is_a_guide_or_a_teacher_on_the_page(workspace: Workspace, obj
     for folder in (str(starter_folder()), "/etc", "/not/there", "."):
         told = {"objective": objective, field: folder}
         settings = [told.get(name) for name in TrainSettings.model_fields]
-        for handler, more in (("start_training", ["mine", False]), ("tell_lesson", [False]), ("check_form", [])):
-            inputs = ["starter", "embedder"] if handler == "check_form" else ["demo", "starter", "embedder", "quick"]
+        for handler, more in (("start_training", ["mine", False]), ("follow", [False])):
+            inputs = ["demo", "starter", "embedder", "quick"]
             if handler == "start_training":
                 with pytest.raises(WorkbenchError, match="cannot be used on the page"):
                     page[handler](Place(), *inputs, *more, *settings)

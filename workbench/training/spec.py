@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from workbench.collection.review import settle
-from workbench.collection.store import open_collection
+from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
 from workbench.evaluation.held_out import nothing_held_out
 from workbench.job_folder import JobFolder
 from workbench.settings import KINDS
 from workbench.training.pairs import too_few_pairs
 from workbench.training.presets import check_conflicts, first_lesson, learnt_from, preset_settings
+from workbench.training.shape import Shape, shape_of
 from workbench.workspace import Workspace
 
 
@@ -39,7 +42,7 @@ def train_spec(
     """
     from workbench.models.catalogue import check_trainable, describe
     from workbench.models.join import has_projections
-    from workbench.training.shape import choose_objective, shape_of
+    from workbench.training.shape import choose_objective
     from workbench.training.teacher import check_named_models
 
     if kind not in KINDS:
@@ -62,8 +65,7 @@ def train_spec(
         raise too_few_pairs(collection, pairs)
     if not data.card.counts.get("eval"):
         raise nothing_held_out(collection)
-    shape = shape_of(data)
-    learnt, most = learnt_from(data, shape)
+    shape, learnt, most = look_at(data.path, data.fingerprint)
     wanted = first_lesson(workspace, model, kind, overrides)
     settings = preset_settings(preset, kind, learnt, int(about["parameters"] or 0), wanted, most)  # type: ignore[arg-type]
     check_conflicts(settings, kind, about)
@@ -88,6 +90,17 @@ def train_spec(
         spec["first_stage"] = first_stage or default_first_stage(workspace, collection, model, about["kind"])
         spec["first_stage_dimension"] = first_stage_dimension
     return spec
+
+
+@lru_cache(maxsize=16)
+def look_at(collection: Path, fingerprint: str) -> tuple[Shape, int, int]:
+    """The shape of a collection's judgements, and what `learnt_from` says; a form asks at each change of a field.
+
+    fingerprint: changes with every judgement, so what is remembered is never out of date.
+    """
+    data = Collection(collection)
+    shape = shape_of(data)
+    return shape, *learnt_from(data, shape)
 
 
 def check_readable(model: str, readable: list[str], kind: str, modalities: dict[str, list[str]]) -> None:

@@ -28,12 +28,13 @@ class FitCard:
         self.page = page
         self.view = view("train-fit")
 
-    def wire(self, tab: str, timer: gr.Timer, inputs: Sequence[Any], typed: Sequence[Any], read_spec: ReadSpec) -> None:
-        """Wire the box. read_spec: makes a run's spec of the values of `inputs`; typed: those that redraw the box."""
+    def wire(self, tab: str, timer: gr.Timer, inputs: Sequence[Any], read_spec: ReadSpec) -> None:
+        """Wire the box. read_spec: makes a run's spec of the values of `inputs`.
+
+        Whoever shows the form draws the box anew when a field is changed.
+        """
         self.timer, self.read_spec = timer, read_spec
         shown = [self.view, timer]
-        left = [widget.blur if isinstance(widget, gr.Textbox) else widget.input for widget in typed]
-        self.page.on(left, self.estimate, inputs, shown, keeps=True)
         self.page.on([self.view.click], self.use, inputs, shown)
         self.page.watch(tab, timer, self.estimate, inputs, shown)
 
@@ -49,7 +50,11 @@ class FitCard:
         try:
             return self.draw(self.read_spec(*given))
         except WorkbenchError as error:
-            return {self.view: fit_views.cannot(error)}
+            return self.refuse(error)
+
+    def refuse(self, error: WorkbenchError) -> Widgets:
+        """The box where the form makes no run."""
+        return {self.view: fit_views.cannot(error)}
 
     def use(self, place: Place, event: gr.EventData, *given: Any) -> Widgets:
         """Measure, or what the buttons of its job say."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -16,7 +16,6 @@ from workbench.settings import GROUPS, TrainSettings, check_settings, is_list
 from workbench.training.presets import conflicts_here
 from workbench.ui import cards
 from workbench.ui.page import Page, Widgets, view
-from workbench.ui.place import Place
 
 FIELDS: dict[str, FieldInfo] = dict(TrainSettings.model_fields)
 
@@ -55,22 +54,14 @@ class SettingsForm:
         """What `tell` changes."""
         return [self.summary, *self.notes.values()]
 
-    def wire(self, chosen: Sequence[Any]) -> None:
-        """Look for what cannot work whenever a field was changed. chosen: the widgets of the model and the kind."""
-        inputs = [*chosen, *self.widgets.values()]
-        self.page.on(self.left(self.widgets), self.check_form, inputs, self.outputs, each=True, keeps=True)
+    @property
+    def left(self) -> list[Any]:
+        """The events of a field having been changed; a text counts once it is left."""
+        return [field.blur if isinstance(field, gr.Textbox) else field.input for field in self.widgets.values()]
 
-    def left(self, names: Iterable[str]) -> list[Any]:
-        """The events of these fields having been changed; a text counts once it is left."""
-        fields = [self.widgets[name] for name in names]
-        return [field.blur if isinstance(field, gr.Textbox) else field.input for field in fields]
-
-    def check_form(self, place: Place, model: str, kind: str, *values: Any) -> Widgets:
-        """What of the form cannot work, beside its fields."""
-        try:
-            return self.tell(self.look(model, kind, values))
-        except WorkbenchError as error:
-            return {**self.tell([]), self.summary: cards.notice(error.message, error.problems, closable=False)}
+    def refuse(self, error: WorkbenchError) -> Widgets:
+        """No conflicts, but values that no setting takes."""
+        return {**self.tell([]), self.summary: cards.notice(error.message, error.problems, closable=False)}
 
     def look(self, model: str, kind: str, values: Sequence[Any]) -> list[tuple[str, str]]:
         """The conflicts of the fields' values. Raises WorkbenchError for values that no setting takes."""

@@ -28,11 +28,6 @@ TRUST_WORDS = (
     "Some models bring program code of their own, which then runs on this machine with your rights. Tick this only for "
     "an author you trust."
 )
-# The settings that the lesson and the summary speak of.
-TOLD = (
-    "epochs", "max_steps", "batch_size", "gradient_accumulation", "objective", "guide_model", "teacher_model",
-    "matryoshka", "matryoshka_dimensions", "negatives_per_query", "mined_negatives", "thaw_after",
-)  # fmt: skip
 
 
 def build(page: Page, tab: gr.Tab) -> None:
@@ -92,10 +87,11 @@ class TrainTab:
         page.on([self.kind.input], self.choose_kind, chosen, [self.model, *proposed])
         page.on([self.model.input, self.preset.input], self.propose, chosen, proposed)
         page.on([self.collection.input], self.choose_collection, chosen, [self.top, self.doubts, self.model, *proposed])
-        self.form.wire([self.model, self.kind])
-        page.on(self.form.left(TOLD), self.tell_lesson, [*chosen, self.trust, *settings], [self.lesson, self.summary],
+        form = [*chosen, self.trust, *settings]
+        page.on([self.trust.input, *self.form.left], self.follow, form,
+                [*self.form.outputs, self.lesson, self.summary, self.fit.view, self.timer],
                 each=True, keeps=True)  # fmt: skip
-        self.fit.wire("train", self.timer, [*chosen, self.trust, *settings], [self.trust, *settings], self.read_spec)
+        self.fit.wire("train", self.timer, form, self.read_spec)
         page.on([self.doubts.click], self.look_at_doubts)
         page.on([self.start.click], self.start_training, [*chosen, self.name, self.trust, *settings])
 
@@ -180,19 +176,28 @@ class TrainTab:
             **self.fit.draw(spec),
         }
 
-    def tell_lesson(
+    def follow(
         self, place: Place, collection: str, model: str, kind: str, preset: str, trust: bool, *settings: Any
-    ) -> Widgets | None:
-        """How it will learn with what the form says now; nothing new while settings cannot work together."""
+    ) -> Widgets:
+        """What the form says now: what of it cannot work, how it will learn, and whether it fits.
+
+        All at once, as each alone would have to look at the collection and the model again.
+        """
         try:
-            if self.form.look(model, kind, settings):
-                return None
+            found = self.form.look(model, kind, settings)
+        except WorkbenchError as error:
+            return {**self.form.refuse(error), **self.fit.refuse(error)}
+        told = self.form.tell(found)
+        try:
             spec = self.read_spec(collection, model, kind, preset, trust, *settings)
         except WorkbenchError as error:
-            return {self.lesson: train_views.cannot(error)}
+            # What stands beside its field needs no second place; the lesson stays as it was.
+            lesson = {} if found else {self.lesson: train_views.cannot(error)}
+            return {**told, **lesson, **self.fit.refuse(error)}
         card = open_collection(self.page.workspace, collection).card
         about = describe(self.page.workspace, typed_reference(model))
-        return {self.lesson: train_views.lesson(card, spec, about), self.summary: train_views.summary(card, spec)}
+        lesson = {self.lesson: train_views.lesson(card, spec, about), self.summary: train_views.summary(card, spec)}
+        return {**told, **lesson, **self.fit.draw(spec)}
 
     def start_training(
         self, place: Place, collection: str, model: str, kind: str, preset: str, name: str, trust: bool, *settings: Any
