@@ -31,7 +31,7 @@ def fold(workspace: Workspace, allowed: bool = True) -> RemoteModels:
     with gr.Blocks():
         page = Page(workspace)
         page.may_run_code = allowed
-        return RemoteModels(page, gr.Dropdown(multiselect=True), gr.Dropdown())
+        return RemoteModels(page, gr.Dropdown(multiselect=True, allow_custom_value=True), gr.Dropdown())
 
 
 def test_a_model_is_described_chosen_and_said_to_get_what(workspace: Workspace, texts: Collection) -> None:
