@@ -70,7 +70,7 @@ def go_on(workspace: WorkspaceOption = None, as_json: JsonOption = False, debug:
         opened = open_workspace(workspace)
         jobs.go_on(opened)
         told = queue_object(opened)
-    answer(told, as_json, queue_words(told))
+    answer(told, as_json, "\n".join(state_words(told)))
 
 
 def hours(

@@ -74,7 +74,7 @@ def show(
     """Show one run: its state, its scores, and why it ended."""
     with in_words(debug):
         summary = summary_of(opened := open_workspace(workspace), jobs.find(opened, name))
-    answer(summary, as_json, run_words(summary))
+    answer(summary, as_json, "\n".join(filter(None, [run_words(summary), summary.get("waits")])))
 
 
 @runs.command()
@@ -166,13 +166,16 @@ def finish(workspace: Workspace, job: JobFolder, wait: bool, as_json: bool, debu
 def summary_of(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     """The object of `runs show`; for a job that is no run, the same keys with what it has.
 
-    "advice": {"about", "words", "press", "changes"} is there where something went wrong and can be mended.
+    "advice": {"about", "words", "press", "changes"} is there where something went wrong and can be mended; "waits", what
+    for, where it waits.
     """
     from workbench.training.advice import advice_for
 
     status = jobs.watch(job)
     advice = advice_for(job)
     told: dict[str, Any] = {"advice": asdict(advice)} if advice else {}
+    if status.state == "queued" and status.note:
+        told["waits"] = status.note
     if job.work == "train":
         from workbench.training.report import run_summary
 

@@ -136,6 +136,11 @@ def _settle(job: JobFolder) -> Status:
 
 
 def _lost(job: JobFolder) -> str:
+    if job.status().state == "queued":
+        return (
+            "It waited in the queue when its background process went: it was killed, or the computer was restarted. "
+            "Resume puts it into the queue again."
+        )
     return f"Its background process is gone: it was killed, or the computer was restarted. {what_next(job)}"
 
 
