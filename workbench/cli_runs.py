@@ -166,8 +166,8 @@ def finish(workspace: Workspace, job: JobFolder, wait: bool, as_json: bool, debu
 def summary_of(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     """The object of `runs show`; for a job that is no run, the same keys with what it has.
 
-    "advice": {"about", "words", "press", "changes"} is there where something went wrong and can be mended; "waits", what
-    for, where it waits.
+    "advice": {"about", "words", "press", "changes"} is there where something went wrong and can be mended; "waits",
+    what for, where it waits.
     """
     from workbench.training.advice import advice_for
 
