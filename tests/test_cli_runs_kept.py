@@ -15,7 +15,7 @@ from workbench.cli_words import evaluation_words, run_words
 from workbench.collection.importing import import_collection
 from workbench.job_folder import JobFolder, create_job_folder
 from workbench.jobs import cloning, sweeping
-from workbench.training.run import train_spec
+from workbench.training.spec import train_spec
 from workbench.workspace import Workspace, write_json
 
 
@@ -149,10 +149,53 @@ def test_a_sweep_queues_a_run_for_each_value_under_one_tag(run, workspace, numbe
     assert notes == {"text": "learning_rate=1e-5, batch_size=8", "tags": ["sweep try"]}
 
     shown = run(*words, "--sweep", "batch_size=4,8", "--budget", "3").stdout
-    assert len(begun) == 7 and "runs compare try-1-2" in shown
+    assert len(begun) == 7 and "try-5: " in shown and "try-7: " in shown and "try-8" not in shown
+    assert "3 of 4 combinations, drawn at random" in shown and "runs sweep try" in shown
     for wrong in ("learning_rate=1e-5,fast", "learning_rate=1e-5", "nothing=1,2"):
         assert run("train", "--collection", numbers, "--sweep", wrong).exit_code == 1
+    assert run(*words, "--sweep", "learning_rate=1,0.1").exit_code == 1
     assert run(*words, "--wait").exit_code == 1 and len(begun) == 7
+
+
+def test_a_sweep_names_every_combination_that_cannot_work_and_starts_none(run, workspace, numbers):
+    words = ("train", "--collection", numbers, "--name", "v1.2", "--sweep", "learning_rate=1e-5,fast")
+    done = run(*words, "--sweep", "batch_size=4,8")
+    assert done.exit_code == 1 and "2 of 4 runs of the sweep cannot work, so none was started" in done.stderr
+    assert "(learning_rate=fast, batch_size=4 | learning_rate=fast, batch_size=8)" in done.stderr
+    assert done.stderr.count("unable to parse") == 1
+    assert not list(workspace.runs.iterdir())
+
+
+def test_a_sweep_goes_over_settings_that_are_lists(run, workspace, numbers, monkeypatch):
+    def start(workspace: Workspace, work: str, name: str, spec: dict[str, Any]) -> JobFolder:
+        return create_job_folder(workspace.run(name), work, spec, {})
+
+    monkeypatch.setattr(sweeping, "start", start)
+    words = ("train", "--collection", numbers, "--name", "v1.2", "--sweep", "matryoshka_dimensions=64+32,64", "--json")
+    assert json.loads(run(*words).stdout)["runs"] == ["v1.2-1", "v1.2-2"]
+    first = JobFolder(workspace.run("v1.2-1"))
+    assert first.spec["settings"]["matryoshka_dimensions"] == [64, 32]
+    assert jobs.read_notes(first)["text"] == "matryoshka_dimensions=64+32"
+
+
+def test_the_runs_of_a_sweep_are_shown_the_best_first_and_stopped_together(run, workspace, numbers, monkeypatch):
+    def start(workspace: Workspace, work: str, name: str, spec: dict[str, Any]) -> JobFolder:
+        return create_job_folder(workspace.run(name), work, spec, {})
+
+    monkeypatch.setattr(sweeping, "start", start)
+    run("train", "--collection", numbers, "--name", "try", "--sweep", "learning_rate=1e-5,2e-5,3e-5")
+    for name, value in (("try-1", 0.4), ("try-3", 0.6)):
+        job = JobFolder(workspace.run(name))
+        job.emit("evaluation", step=3, metrics={"ndcg@10": value}, chosen_by="ndcg@10")
+        job.write_status(state="finished")
+    shown = run("runs", "sweep", "try").stdout
+    assert [shown.index(name) for name in ("try-3", "try-1", "try-2")] == sorted(
+        shown.index(name) for name in ("try-3", "try-1", "try-2")
+    )
+    assert "the same held-out queries picked it" in shown
+    assert json.loads(run("runs", "sweep", "try", "--stop", "--json").stdout)["stopped"] == ["try-2"]
+    assert JobFolder(workspace.run("try-2")).stop_requested() and not JobFolder(workspace.run("try-1")).stop_requested()
+    assert run("runs", "sweep", "nobody").exit_code == 1
 
 
 def test_the_words_of_a_run_tell_its_verdict_in_every_direction():

@@ -22,7 +22,7 @@ from workbench.cli_queue import add_commands as add_queue
 from workbench.cli_remote import tell_previews
 from workbench.cli_runs import finish, runs
 from workbench.cli_runs_kept import add_commands as add_more_of_runs
-from workbench.cli_runs_kept import begin_sweep, sweep_words
+from workbench.cli_sweep import begin_sweep
 from workbench.cli_terminal import (
     MODEL_HELP,
     DebugOption,
@@ -115,7 +115,7 @@ def train(
         raise typer.BadParameter("--budget goes with --sweep.")
     with in_words(debug):
         from workbench.settings import parse_overrides
-        from workbench.training.run import train_spec
+        from workbench.training.spec import train_spec
 
         opened = open_workspace(workspace)
         name = check_name(name, "run") if name else jobs.free_name(opened, f"{collection}-{preset}")
@@ -132,12 +132,12 @@ def train(
                 second_collection=also_score,
             )
 
-        swept = begin_sweep(opened, name, spec_of, sweep, budget, wait) if sweep else []
-        job = swept[0] if swept else jobs.start(opened, "train", name, spec_of({}))
+        swept = begin_sweep(opened, name, spec_of, sweep, budget, wait) if sweep else None
+        job = None if swept else jobs.start(opened, "train", name, spec_of({}))
     if swept:
-        answer({"runs": [job.name for job in swept]}, as_json, sweep_words(swept))
-        return
-    finish(opened, job, wait, as_json, debug)
+        answer(swept[0], as_json, swept[1])
+    if job:
+        finish(opened, job, wait, as_json, debug)
 
 
 @app.command()
@@ -145,7 +145,8 @@ def evaluate(
     collection: CollectionOption,
     model: Annotated[list[str], typer.Option("--model", metavar="M", help=f"{MODEL_HELP} Again for more.")],
     dims: Annotated[str, typer.Option(metavar="256,128", help="Matryoshka dimensions; else those of each model.")] = "",
-    precisions: Annotated[str, typer.Option(help="Of float32, int8, binary, with commas.")] = "float32",
+    precisions: Annotated[str, typer.Option(help="Of float32, float16, int8, binary, rescored.")] = "float32",
+    measures: Annotated[str, typer.Option(metavar="map@100,…", help="More than NDCG@10, at any rank to 100.")] = "",
     name: Annotated[
         str, typer.Option(metavar="E", help="The evaluation's name; else made from the collection's.")
     ] = "",
@@ -157,6 +158,7 @@ def evaluate(
     dimensions = _numbers(dims)
     with in_words(debug):
         from workbench.evaluation.evaluate import check_embedders
+        from workbench.evaluation.measures import check_measures
         from workbench.evaluation.remote_cost import preview_evaluation
 
         opened = open_workspace(workspace)
@@ -169,6 +171,7 @@ def evaluate(
             "models": [lasting(reference) for reference in model],
             "dimensions": dimensions or None,
             "precisions": [part.strip() for part in precisions.split(",") if part.strip()],
+            "measures": check_measures(measures.split(",")),
             "name": check_name(name, "evaluation") if name else propose_name(collection, taken),
         }
         result = do_job(opened, "evaluate", jobs.free_name(opened, f"evaluate-{spec['name']}"), spec)

@@ -5,7 +5,6 @@ Show it as a script, clone it, note something about it, compare it with others, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +12,10 @@ import typer
 
 from workbench import jobs
 from workbench.cli_runs import NameArgument, WaitOption, finish
+from workbench.cli_sweep import sweep
 from workbench.cli_terminal import DebugOption, JsonOption, WorkspaceOption, answer, confirm, in_words
 from workbench.cli_words import table
-from workbench.errors import WorkbenchError
-from workbench.job_folder import JobFolder
-from workbench.workspace import Workspace, check_name, open_workspace
+from workbench.workspace import check_name, open_workspace
 
 
 def script(
@@ -115,32 +113,9 @@ def clean(
     answer({"run": name, "freed": freed, "bytes": used}, as_json, words)
 
 
-def begin_sweep(
-    workspace: Workspace,
-    name: str,
-    spec_of: Callable[[dict[str, Any]], dict[str, Any]],
-    words: list[str],
-    budget: int,
-    wait: bool,
-) -> list[JobFolder]:
-    """`train --sweep`: queue the runs."""
-    from workbench.jobs.sweeping import combinations, read_sweep, sweep
-
-    if wait:
-        raise WorkbenchError("A sweep is several runs, so it is not waited for. Leave out --wait.")
-    return sweep(workspace, name, spec_of, combinations(read_sweep(words), budget))
-
-
-def sweep_words(begun: list[JobFolder]) -> str:
-    """The runs of a sweep, and how to compare them."""
-    lines = [f"{job.name}: {jobs.read_notes(job)['text']}" for job in begun]
-    compared = " ".join(job.name for job in begun[:8])
-    return "\n".join([*lines, f"They run in turn. To compare them: python -m workbench runs compare {compared}"])
-
-
 def add_commands(runs: typer.Typer) -> None:
     """Add these commands to ``python -m workbench runs``."""
-    for command in (script, clone, note, compare, clean):
+    for command in (script, clone, note, compare, clean, sweep):
         runs.command()(command)
 
 

@@ -8,7 +8,7 @@ from workbench.job_folder import JobFolder, Status
 from workbench.workspace import Workspace
 
 Event = dict[str, Any]
-VERDICT = ("comparison", "against", "queries", "directions", "second")
+VERDICT = ("comparison", "against", "queries", "directions", "second", "correlation")
 
 
 def run_summary(
@@ -19,7 +19,8 @@ def run_summary(
     {"run", "state", "step", "steps", "seconds", "baseline", "metrics", "model", "reason"}, and, of a finished run,
     "comparison" (difference, interval, p, verdict), its "p", "against" what, "queries", "directions" (a row each:
     direction, before, after, difference, interval, p, verdict) and, where asked for, "second": what was forgotten on
-    another collection. status: as `jobs.watch` sees it,
+    another collection; "correlation" where scores are followed: Spearman before and after, and the verdict on it.
+    status: as `jobs.watch` sees it,
     events: as the caller has read them; else as written. Raises WorkbenchError if there is no such run.
     """
     job = JobFolder(workspace.run(name))
@@ -49,13 +50,15 @@ def run_summary(
 
 
 def curves(events: list[Event]) -> dict[str, Any]:
-    """A run's curves: "loss" and "ndcg" as [step, value] pairs, "baseline" (the untouched NDCG@10 or None), "steps".
+    """A run's curves: "loss", "ndcg" and "spearman" as [step, value] pairs, "baseline" (the untouched NDCG@10 or None),
+    "steps", and "chosen_by": the figure that the best checkpoint is told by.
 
     A resumed run writes some steps twice; the later value of a step counts.
     """
     loss: dict[int, float] = {}
     ndcg: dict[int, float] = {}
-    baseline = None
+    spearman: dict[int, float] = {}
+    baseline, chosen_by = None, "ndcg@10"
     for event in events:
         step = int(event.get("step") or 0)
         if event.get("event") == "metrics" and event.get("loss") is not None:
@@ -66,12 +69,31 @@ def curves(events: list[Event]) -> dict[str, Any]:
                 baseline = value
             if value is not None:
                 ndcg[step] = value
+            if (follows := _metrics_of(event).get("spearman")) is not None:
+                spearman[step] = follows
+            chosen_by = str(event.get("chosen_by") or chosen_by)
     return {
         "loss": [list(pair) for pair in sorted(loss.items())],
         "ndcg": [list(pair) for pair in sorted(ndcg.items())],
+        "spearman": [list(pair) for pair in sorted(spearman.items())],
+        "chosen_by": chosen_by,
         "baseline": baseline,
         "steps": _steps(events),
     }
+
+
+def best_step(events: list[Event]) -> tuple[int, str] | None:
+    """The step of the best evaluation so far, the earliest of equals, and the figure that says so; None before one."""
+    scored: dict[int, tuple[float, str]] = {}
+    for event in events:
+        if event.get("event") == "evaluation" and not event.get("untouched") and int(event.get("step") or 0) > 0:
+            name = str(event.get("chosen_by") or "ndcg@10")
+            value = _metrics_of(event).get(name)
+            scored[int(event["step"])] = (-1.0 if value is None else value, name)
+    if not scored:
+        return None
+    best = max(sorted(scored), key=lambda step: scored[step][0])
+    return best, scored[best][1]
 
 
 def speed(job: JobFolder, events: list[Event]) -> dict[str, Any]:
