@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.cli_terminal import duration
+from workbench.doctor.findings import SEVERITY_WORDS
 
 SKIPPED_SHOWN = 10
 METRIC_COLUMNS = ("ndcg@10", "mrr@10", "recall@1", "recall@10", "recall@100")
@@ -126,9 +127,6 @@ def search_words(result: dict[str, Any]) -> str:
     took = ", ".join(f"{stage} {value:.0f} ms" for stage, value in result["milliseconds"].items() if value)
     below = [line for line in (took, matching) if line]
     return "\n".join([table(["rank", "score", "", "modality", "document"], rows), *below])
-
-
-SEVERITY_WORDS = {"blocks": "blocks training", "hurts": "likely to hurt", "note": "worth knowing"}
 
 
 def check_words(name: str, findings: Sequence[dict[str, Any]]) -> str:

@@ -48,7 +48,7 @@ def test_the_verdict_is_shown_in_every_direction_and_on_the_second_collection(
 ) -> None:
     finished(workspace, "one")
     top = str(tab.open_tab(Place(tab="runs", run="one"))[tab.top])
-    assert "text → image" in top and "0.012" in top
+    assert "text → picture" in top and "0.012" in top
     assert "old (not trained on)" in top and "Worse" in top
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import gradio as gr
 import pytest
 
-from workbench.ui import words
+from workbench.collection.store import Card
+from workbench.ui import page, train_views, words
+from workbench.ui.page import tell
 
 
 @pytest.mark.parametrize(
@@ -52,3 +56,21 @@ def test_directions_and_modalities_are_said_in_words() -> None:
 )
 def test_what_is_left_is_said_no_finer_than_it_is_known(seconds: float | None, said: str) -> None:
     assert words.remaining(seconds) == said
+
+
+def test_a_run_is_called_by_its_name_in_the_lesson() -> None:
+    spec = {
+        "kind": "reranker", "first_stage": "run:mine", "objective_words": "",
+        "settings": {"negatives_per_query": 2, "matryoshka": False},
+    }  # fmt: skip
+    said = train_views.lesson_words(Card("demo"), spec, {})
+    assert "those that mine took for right" in said
+
+
+def test_a_short_message_shows_names_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(gr, "Info", lambda words, **_: said.append(words))
+    tell("Taken back: <img src=x onerror=alert(1)>.")
+    assert said == ["Taken back: &lt;img src=x onerror=alert(1)&gt;."]
+    sources = {path.name: path.read_text() for path in Path(page.__file__).parent.rglob("*.py")}
+    assert [name for name, text in sources.items() if "gr.Info(" in text or "gr.Warning(" in text] == ["page.py"]

@@ -24,6 +24,7 @@ KINDS = (
     "size",
 )
 SEVERITIES = ("blocks", "hurts", "note")
+SEVERITY_WORDS = {"blocks": "blocks training", "hurts": "likely to hurt", "note": "worth knowing"}
 EXAMPLE_GROUPS = 5
 
 

@@ -15,7 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.index.recent import Recent
 from workbench.index.results import Hit, SearchResult
 from workbench.ui import feedback_views
-from workbench.ui.page import Page, Widgets
+from workbench.ui.page import Page, Widgets, tell
 from workbench.ui.place import Place
 from workbench.workspace import check_name
 
@@ -112,7 +112,7 @@ class Feedback:
                 self.page.workspace, name, asked.query, document, verdict,
                 by=by, model=asked.model, query_text=asked.query.text or "", when=time.time(),
             )  # fmt: skip
-        gr.Info(feedback_views.noted(verdict, name), duration=4, title="Feedback")
+        tell(feedback_views.noted(verdict, name), duration=4, title="Feedback")
         return {
             self.marks: {"asked": key, "verdicts": self.pressed(asked.query, name, asked.collection)},
             **self.offer(asked.collection),

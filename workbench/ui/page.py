@@ -214,6 +214,11 @@ def clock(busy: bool, seconds: float) -> gr.Timer:
     return gr.Timer(seconds if busy else max(seconds, IDLE_SECONDS), active=True)
 
 
+def tell(words: str, *, duration: float = 5, title: str = "Info") -> None:
+    """A short message in the corner. Gradio takes it for HTML, and it may hold names from the user's files."""
+    gr.Info(cards.text(words), duration=duration, title=title)
+
+
 def view(identifier: str, **options: Any) -> gr.HTML:
     """A piece of our own HTML whose buttons and selects trigger `click` with their data."""
     return gr.HTML(elem_id=identifier, js_on_load=LISTEN_JS, apply_default_css=False, **options)

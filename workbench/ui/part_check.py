@@ -15,7 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.ui import job_views
 from workbench.ui import part_check_views as views
 from workbench.ui.choices import collection_in_hand, embedder_choices, with_limits
-from workbench.ui.page import Page, Widgets, view
+from workbench.ui.page import Page, Widgets, tell, view
 from workbench.ui.place import Place
 
 WORK = "check"
@@ -80,9 +80,9 @@ class CheckPart:
             standing = read_standing(workspace, name)
             if standing is None or f"{standing.check.created:.3f}" != said.get("check"):
                 raise WorkbenchError(f"“{name}” has been checked again since. Look at the new findings first.")
-            gr.Info(fix(workspace, name, int(said["number"])), duration=5)
+            tell(fix(workspace, name, int(said["number"])), duration=5)
         elif said["act"] == "undo":
-            gr.Info(f"Taken back: {undo(workspace, name).what}.", duration=5)
+            tell(f"Taken back: {undo(workspace, name).what}.", duration=5)
         return self.draw(place, open_collection(workspace, name))
 
 

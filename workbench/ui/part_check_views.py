@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from workbench.collection.editing import Change
 from workbench.collection.store import Collection
-from workbench.doctor.findings import SEVERITIES, Finding
+from workbench.doctor.findings import SEVERITIES, SEVERITY_WORDS, Finding
 from workbench.doctor.mended import Standing
 from workbench.ui import cards, words
 from workbench.ui.choices import model_name
@@ -16,11 +16,8 @@ from workbench.ui.media_route import MediaRoute
 GROUPS_SHOWN, ITEMS_SHOWN = 4, 4
 # What one finding in groups of a single item shows: they are small, so there may be more.
 SINGLES_SHOWN = 6
-SEVERITY_CHIPS = {
-    "blocks": ("Blocks training", "bad", "bad"),
-    "hurts": ("Likely to hurt", "warn", "warn"),
-    "note": ("Worth knowing", "", "info"),
-}
+# The tone and the sign of each severity.
+SEVERITY_CHIPS = {"blocks": ("bad", "bad"), "hurts": ("warn", "warn"), "note": ("", "info")}
 TITLES = {
     "exact-duplicate": "The same twice",
     "near-duplicate": "Nearly the same twice",
@@ -85,9 +82,8 @@ def _counts(standing: Standing) -> str:
     chips = ""
     for severity in SEVERITIES:
         count = sum(finding.severity == severity for finding in left)
-        label, tone, sign = SEVERITY_CHIPS[severity]
         if count:
-            chips += cards.chip(f"{count:,} {label[0].lower()}{label[1:]}", tone, sign)
+            chips += cards.chip(f"{count:,} {SEVERITY_WORDS[severity]}", *SEVERITY_CHIPS[severity])
     mended = len(standing.check.findings) - len(left)
     chips += cards.chip(f"{mended:,} mended", "good", "tick") if mended else ""
     return f'<div class="chips">{chips}</div>'
@@ -110,7 +106,6 @@ def findings(standing: Standing, examples: Examples) -> str:
 
 
 def _finding(number: int, finding: Finding, standing: Standing, examples: Examples) -> str:
-    label, tone, sign = SEVERITY_CHIPS[finding.severity]
     fix = ""
     if finding.fixable:
         fix = cards.button(
@@ -118,7 +113,8 @@ def _finding(number: int, finding: Finding, standing: Standing, examples: Exampl
         )
     advice = f'<p class="quiet small">{cards.text(finding.advice)}</p>' if finding.advice else ""
     title = f'<h2 class="title">{cards.text(TITLES[finding.kind])}</h2>'
-    head = f'<div class="split"><div class="chips">{cards.chip(label, tone, sign)}{title}</div>{fix}</div>'
+    chip = cards.chip(SEVERITY_WORDS[finding.severity].capitalize(), *SEVERITY_CHIPS[finding.severity])
+    head = f'<div class="split"><div class="chips">{chip}{title}</div>{fix}</div>'
     return (
         f'<section class="card finding {finding.severity}" data-kind="{finding.kind}">{head}'
         f"<p>{cards.text(finding.sentence)}</p>{examples.of(finding)}{advice}</section>"

@@ -27,7 +27,7 @@ from workbench.models.source import typed_reference
 from workbench.ui import cards, job_views
 from workbench.ui import part_generate_views as views
 from workbench.ui.choices import collection_in_hand, embedder_choices, with_limits
-from workbench.ui.page import Page, Widgets, view
+from workbench.ui.page import Page, Widgets, tell, view
 from workbench.ui.part_review import generated_queries
 from workbench.ui.place import Place
 
@@ -156,7 +156,7 @@ class GeneratePart:
             newest = next(iter(changes(workspace, name)), None)
             if newest is None or str(newest.number) != str(said.get("number")):
                 raise WorkbenchError(f"“{name}” has been changed since. What has been changed stands in More.")
-            gr.Info(f"Taken back: {undo(workspace, name).what}.", duration=5)
+            tell(f"Taken back: {undo(workspace, name).what}.", duration=5)
         else:
             job_views.use_job(self.page, said["act"], str(said.get("name", "")))
         return self.draw(place, open_collection(workspace, name))

@@ -17,7 +17,7 @@ from workbench.job_folder import JobFolder
 from workbench.ui import job_views
 from workbench.ui import part_more_views as views
 from workbench.ui.choices import collection_in_hand
-from workbench.ui.page import Page, Widgets, view
+from workbench.ui.page import Page, Widgets, tell, view
 from workbench.ui.place import Place
 from workbench.workspace import Workspace
 
@@ -86,7 +86,7 @@ class MorePart:
                 raise WorkbenchError(f"“{form[:40]}” is no form of an export.")
             self._begin("export", name, {"form": form})
         elif said["act"] == "undo":
-            gr.Info(f"Taken back: {undo(workspace, name).what}.", duration=5)
+            tell(f"Taken back: {undo(workspace, name).what}.", duration=5)
         else:
             job_views.use_job(self.page, said["act"], str(said.get("name", "")))
         return self.draw(place, open_collection(workspace, name))

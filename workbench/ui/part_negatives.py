@@ -16,7 +16,7 @@ from workbench.models.source import typed_reference
 from workbench.ui import job_views, words
 from workbench.ui import part_negatives_views as views
 from workbench.ui.choices import collection_in_hand, embedder_choices, reranker_choices, with_limits
-from workbench.ui.page import Page, Widgets, view
+from workbench.ui.page import Page, Widgets, tell, view
 from workbench.ui.place import Place
 
 WORK = "mine"
@@ -136,7 +136,7 @@ class NegativesPart:
         if act == "drop":
             name = collection_in_hand(self.page.workspace, place)
             count = drop_mined(self.page.workspace, name)
-            gr.Info(f"Dropped {words.count(count, 'hard negative')} from “{name}”.", duration=4, title="Hard negatives")
+            tell(f"Dropped {words.count(count, 'hard negative')} from “{name}”.", duration=4, title="Hard negatives")
         else:
             job_views.use_job(self.page, act, str(said.get("name", "")))
         return self.draw(place, self._collection(place))

@@ -147,7 +147,7 @@ class Cases:
             query = self._card("queries", case.query, "Would somebody ask this?", "asked")
             pair = _pair(case.query, case.positives[0] if case.positives else "", "The query")
             made.append(
-                f'<article class="case" {pair[1]} hidden><div class="case-given">{query}</div>'
+                f'<article class="case" {pair} hidden><div class="case-given">{query}</div>'
                 f'<div class="case-right">{answers}</div></article>'
             )
         return "".join(made)
@@ -158,7 +158,7 @@ class Cases:
         for identifier in documents:
             document = self._card("corpus", identifier, self._labels.get("document", "document").capitalize(), "large")
             made.append(
-                f'<article class="case labelling" {_pair("", identifier, "The document")[1]} hidden>'
+                f'<article class="case labelling" {_pair("", identifier, "The document")} hidden>'
                 '<label class="fields"><span>What would someone type to find this?</span>'
                 '<input type="text" class="review-text" maxlength="2000" autocomplete="off"></label>'
                 f"{document}</article>"
@@ -182,7 +182,8 @@ class Cases:
         )
 
     def _candidate(self, query: str, candidate: Candidate, place: int, count: int) -> str:
-        heard, pair = _pair(query, candidate.document, f"A match? {place} of {count}")
+        heard = f"A match? {place} of {count}"
+        pair = _pair(query, candidate.document, heard)
         return (
             f'<li class="card item candidate" tabindex="0" {pair}><h3 class="label">{cards.text(heard)}'
             f'<span class="said"></span></h3>{self._body("corpus", candidate.document)}'
@@ -225,7 +226,7 @@ class Cases:
         )
 
 
-def _pair(query: str, document: str, said: str) -> tuple[str, str]:
-    """What a card is called, and the attributes by which the script knows the pair that is decided on."""
+def _pair(query: str, document: str, said: str) -> str:
+    """The attributes by which the script knows the pair that is decided on, and what its card is called."""
     attributes = f'data-query="{cards.text(query)}" data-document="{cards.text(document)}"'
-    return said, f'data-pair {attributes} aria-label="{cards.text(said)}"'
+    return f'data-pair {attributes} aria-label="{cards.text(said)}"'

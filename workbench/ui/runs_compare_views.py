@@ -33,7 +33,7 @@ def directions(summary: dict[str, Any]) -> str:
 
 def _direction_row(name: str, row: dict[str, Any]) -> list[str]:
     return [
-        cards.text("all, as uploaded" if name == "all" else name.replace("->", " → ")),
+        cards.text(words.direction(name) if name == "all" or "->" in name else name),
         words.number(row["before"]),
         words.number(row["after"]),
         cards.text(f"{words.signed(row['difference'])} {words.interval(row['interval'])}"),

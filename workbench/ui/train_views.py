@@ -9,6 +9,7 @@ from workbench.doctor.mended import Standing
 from workbench.errors import WorkbenchError
 from workbench.models.vectors import halvings
 from workbench.ui import cards, words
+from workbench.ui.choices import model_name
 
 
 def nothing() -> str:
@@ -74,7 +75,7 @@ def lesson_words(card: Card, spec: dict[str, Any], described: dict[str, Any]) ->
     if spec["kind"] == "reranker":
         _, document = sides(card)
         wrong = words.count(settings["negatives_per_query"], f"wrong {document}")
-        first = spec.get("first_stage", "the embedder")
+        first = model_name(str(spec.get("first_stage", "the embedder")))
         parts.append(f"Each right {document} comes with {wrong}, among them those that {first} took for right.")
     parts.append("The untouched model is scored first, so that you see whether it helped.")
     return " ".join(parts)
