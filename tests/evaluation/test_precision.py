@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.errors import WorkbenchError
-from workbench.evaluation.precision import check_precisions, int8_coder, vector_bytes
+from workbench.evaluation.precision import check_precisions, disk_bytes, int8_coder, vector_bytes
 from workbench.evaluation.ranking import top_documents
 from workbench.models.vectors import truncate
 
@@ -50,7 +50,37 @@ def test_binary_is_scored_by_hamming_distance_with_ties_by_position():
 
 
 def test_a_vector_takes_the_bytes_that_it_is_said_to():
-    assert [vector_bytes(100, precision) for precision in ("float32", "int8", "binary")] == [400, 100, 13]
+    kinds = ("float32", "float16", "int8", "binary", "rescored")
+    assert [vector_bytes(100, precision) for precision in kinds] == [400, 200, 100, 13, 13]
+    assert [disk_bytes(100, precision) for precision in kinds] == [400, 200, 100, 13, 413]
+
+
+def test_rescoring_puts_the_first_documents_in_the_order_of_their_own_vectors():
+    queries, documents = unit(40, 64, 5), unit(5000, 64, 6)
+    exact = (queries @ documents.T).argsort(axis=1)[:, ::-1][:, :10]
+    binary, _ = top_documents(queries, documents, 64, "binary", top=10)
+    rescored, scores = top_documents(queries, documents, 64, "rescored", top=10)
+
+    def shared(found: np.ndarray) -> float:
+        return float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.tolist(), found.tolist(), strict=True)]))
+
+    assert shared(binary) < 0.6
+    assert shared(rescored) > 0.9
+    assert np.allclose(scores, np.take_along_axis(queries @ documents.T, rescored, axis=1), atol=1e-6)
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_rescoring_a_corpus_smaller_than_what_is_rescored_is_exact():
+    queries, documents = unit(7, 24, 5), unit(60, 24, 6)
+    exact, rescored = (top_documents(queries, documents, 24, kind, top=20)[0] for kind in ("float32", "rescored"))
+    assert exact.tolist() == rescored.tolist()
+
+
+def test_two_bytes_a_component_hardly_change_a_score():
+    queries, documents = unit(7, 24, 5), unit(600, 24, 6)
+    _, exact = top_documents(queries, documents, 24, "float32", top=20)
+    _, halved = top_documents(queries, documents, 24, "float16", top=20)
+    assert 0 < np.abs(exact - halved).max() < 1e-3
 
 
 def test_an_unknown_precision_is_named():

@@ -25,9 +25,7 @@ def test_blocks_give_what_one_sort_of_everything_gives(count):
     rng = np.random.default_rng(count)
     queries = rng.integers(-2, 3, (6, 4)).astype(np.float32)
     documents = rng.integers(-2, 3, (count, 4)).astype(np.float32)
-    positions, scores = ranking.top_of_blocks(
-        lambda a, b: queries[a:b], 6, lambda a, b: documents[a:b], count, "float32", 100
-    )
+    positions, scores = ranking.top_of_rows(queries.__getitem__, 6, documents.__getitem__, count, "float32", 100)
     assert positions.tolist() == by_hand(queries @ documents.T, 100)
     assert np.array_equal(scores, np.take_along_axis(queries @ documents.T, positions, axis=1))
 

@@ -7,17 +7,19 @@ Positions follow the ids (see `held_out`), which is also the rule of Sentence Tr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from workbench.evaluation.precision import coder
+from workbench.evaluation.precision import RESCORED, coder
 from workbench.models.vectors import truncate
 
 TOP = 100
 FIRST_BLOCK = 1024
 DOCUMENT_BLOCK = 32_768
 QUERY_BLOCK = 512
-Block = Callable[[int, int], np.ndarray]
+RESCORED_BLOCK = 32
+Rows = Callable[[Any], np.ndarray]
 
 
 def top_documents(
@@ -29,25 +31,49 @@ def top_documents(
     positions; either may be a memory-mapped file. Returns two arrays (queries, min(top, documents)), int64 and float32.
     Both are cut to `dimension`, renormalised, and scored at `precision`.
     """
-    return top_of_blocks(
-        lambda start, stop: truncate(queries[start:stop], dimension),
+    return top_of_rows(
+        lambda rows: truncate(queries[rows], dimension),
         len(queries),
-        lambda start, stop: truncate(documents[start:stop], dimension),
+        lambda rows: truncate(documents[rows], dimension),
         len(documents),
         precision,
         top,
     )
 
 
-def top_of_blocks(
-    queries: Block, query_count: int, documents: Block, document_count: int, precision: str, top: int = TOP
+def top_of_rows(
+    queries: Rows, query_count: int, documents: Rows, document_count: int, precision: str, top: int = TOP
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `top_documents`, of vectors that are made a block at a time: `documents(start, stop)` gives (n, dimension)."""
-    encode = coder(precision, (documents(start, stop) for start, stop in document_blocks(document_count)))
-    coded = [encode(queries(start, stop)) for start, stop in blocks(query_count, QUERY_BLOCK)]
+    """As `top_documents`, of vectors that are made when they are needed: `documents(rows)` gives (rows, dimension).
+
+    rows: a slice, or an array of positions where the first documents are rescored.
+    """
+    if precision != "rescored":
+        return _top(queries, query_count, documents, document_count, precision, top)
+    found, _ = _top(queries, query_count, documents, document_count, precision, max(top, RESCORED))
+    return _rescored(queries, documents, found, top)
+
+
+def _rescored(queries: Rows, documents: Rows, positions: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first `top` of these positions (queries, places) by the dot products of the vectors themselves."""
+    ranked = np.empty((len(positions), min(top, positions.shape[1])), np.int64)
+    for start, stop in blocks(len(positions), RESCORED_BLOCK):
+        chosen = positions[start:stop]
+        unique, places = np.unique(chosen, return_inverse=True)
+        vectors = documents(unique)[places.reshape(chosen.shape)]
+        scores = np.einsum("qd,qnd->qn", queries(slice(start, stop)), vectors)
+        ranked[start:stop] = first(keys(scores, chosen), top)
+    return positions_of(ranked), scores_of(ranked)
+
+
+def _top(
+    queries: Rows, query_count: int, documents: Rows, document_count: int, precision: str, top: int
+) -> tuple[np.ndarray, np.ndarray]:
+    encode = coder(precision, (documents(slice(*block)) for block in document_blocks(document_count)))
+    coded = [encode(queries(slice(*block))) for block in blocks(query_count, QUERY_BLOCK)]
     best: list[np.ndarray] = []
     for start, stop in document_blocks(document_count):
-        block = encode(documents(start, stop))
+        block = encode(documents(slice(start, stop)))
         for number, query_block in enumerate(coded):
             scores = query_block @ block.T
             if start == 0:

@@ -14,7 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation.held_out import ALL, Direction, HeldOut, held_out
 from workbench.evaluation.measures import MEASURES, Measured, check_measures, measure
 from workbench.evaluation.precision import check_precisions
-from workbench.evaluation.ranking import top_of_blocks
+from workbench.evaluation.ranking import top_of_rows
 from workbench.evaluation.statistics import mean_interval
 from workbench.evaluation.vectors import EmbedderLike, Progress, Vectors, encode_held_out
 from workbench.models.vectors import truncate
@@ -107,10 +107,10 @@ def rankings(
     """Positions in the direction's targets, and scores, of the `top` targets of each source: two (sources, top)."""
     sources, source_places = vectors.lookup(direction.source_side, "source", direction.source_rows)
     targets, target_places = vectors.lookup(direction.target_side, "target", direction.target_rows)
-    return top_of_blocks(
-        lambda start, stop: truncate(sources[source_places[start:stop]], dimension),
+    return top_of_rows(
+        lambda rows: truncate(sources[source_places[rows]], dimension),
         len(source_places),
-        lambda start, stop: truncate(targets[target_places[start:stop]], dimension),
+        lambda rows: truncate(targets[target_places[rows]], dimension),
         len(target_places),
         precision,
         top,

@@ -29,7 +29,13 @@ from workbench.ui.place import Place
 from workbench.ui.remotes import RemoteModels
 from workbench.workspace import propose_name
 
-PRECISIONS = [("float32", "float32"), ("int8: a quarter of the space", "int8"), ("binary: a 32nd", "binary")]
+PRECISIONS = [
+    ("float32", "float32"),
+    ("float16: half the space", "float16"),
+    ("int8: a quarter", "int8"),
+    ("binary: a 32nd", "binary"),
+    ("binary, the first rescored", "rescored"),
+]
 TICK_SECONDS = 1.5
 
 
