@@ -64,8 +64,7 @@ def test_rescoring_puts_the_first_documents_in_the_order_of_their_own_vectors():
     def shared(found: np.ndarray) -> float:
         return float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.tolist(), found.tolist(), strict=True)]))
 
-    assert shared(binary) < 0.6
-    assert shared(rescored) > 0.9
+    assert shared(rescored) > shared(binary) + 0.3  # vectors that share nothing are the hardest case
     assert np.allclose(scores, np.take_along_axis(queries @ documents.T, rescored, axis=1), atol=1e-6)
     assert (np.diff(scores, axis=1) <= 0).all()
 
