@@ -73,7 +73,9 @@ def unreadable(folder: Path, config: dict[str, Any]) -> str:
 
 
 def missing_packages(folder: Path) -> list[str]:
-    """The packages that a model's processor imports and that are not installed."""
+    """The packages that a model's processor imports and that are not installed; none of one that brings its own."""
+    if "AutoProcessor" in (read_settings(folder / "processor_config.json").get("auto_map") or {}):
+        return []
     kinds = {
         str(read_settings(path).get("model_type", ""))
         for path in (folder / "config.json", *folder.glob("*/config.json"))

@@ -16,6 +16,7 @@ class Meter:
 
     def __init__(self) -> None:
         import psutil
+        import sentence_transformers  # noqa: F401  # 300 MB of the libraries, which are loaded by now or soon
         import torch
 
         self._cuda = torch.cuda.is_available()
