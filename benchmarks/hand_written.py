@@ -1,6 +1,7 @@
 """The presets against a careful script: what a competent engineer writes by hand with Sentence Transformers alone.
 
-    python benchmarks/hand_written.py DATA [--name emoji] [--presets balanced,best] [--workspace DIR] [--json]
+    python benchmarks/hand_written.py DATA [--name emoji] [--presets balanced,best] [--steps 400]
+                                      [--learning-rates 5e-4,1e-3,2e-3] [--workspace DIR] [--json]
 
 The script (`train_by_hand`) fine-tunes the same starter on the same train part: in-batch contrastive learning in both
 directions within a Matryoshka loss, batches without duplicates, AdamW with warm-up and cosine decay. The learning rate
@@ -25,7 +26,6 @@ import numpy as np
 from presets import bring, compared, run_of, scores_of, show, workspace_of
 
 STARTER = Path(__file__).resolve().parents[1] / "assets" / "starter"
-LEARNING_RATES = (5e-4, 1e-3, 2e-3)
 BATCH = 128
 
 
@@ -139,15 +139,15 @@ def fit(
     return model, float(trainer.state.best_metric or 0.0)
 
 
-def train_by_hand(collection: Path, folder: Path, steps: int, search_steps: int) -> None:
-    """Search the learning rate, train, and leave the model in `folder`/model."""
+def train_by_hand(collection: Path, folder: Path, rates: list[float], steps: int, search_steps: int) -> None:
+    """Search the learning rate if there are several, train, and leave the model in `folder`/model."""
     started = time.time()
     items, pairs = read_collection(collection)
     texts = np.random.default_rng(0).permutation(sorted({query for query, _ in pairs["train"]}))
     aside = set(texts[: len(texts) // 5].tolist())
     media = {document for query, document in pairs["train"] if query in aside}
     searched = {}
-    for rate in LEARNING_RATES:
+    for rate in rates if len(rates) > 1 else []:
         _, searched[rate] = fit(
             items,
             [(query, document) for query, document in pairs["train"] if query not in aside and document not in media],
@@ -158,7 +158,7 @@ def train_by_hand(collection: Path, folder: Path, steps: int, search_steps: int)
             looks=2,
         )
         print(f"learning rate {rate:g}: {searched[rate]:.3f} after {search_steps} steps", file=sys.stderr, flush=True)
-    best = max(searched, key=lambda rate: searched[rate])
+    best = max(searched, key=lambda rate: searched[rate], default=rates[0])
     model, _ = fit(
         items, pairs["train"], pairs["eval"], folder / "checkpoints", steps=steps, learning_rate=best, looks=10
     )
@@ -172,6 +172,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--name", default="")
     parser.add_argument("--presets", default="balanced,best")
+    parser.add_argument("--learning-rates", default="5e-4,1e-3,2e-3")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--search-steps", type=int, default=100)
     parser.add_argument("--workspace", type=Path)
@@ -182,7 +183,8 @@ def main() -> None:
         bring(workspace, options.data, name, 0)
         folder = workspace.root / "by-hand" / name
         if not (folder / "model").exists():
-            train_by_hand(workspace.collection(name), folder, options.steps, options.search_steps)
+            rates = [float(rate) for rate in options.learning_rates.split(",")]
+            train_by_hand(workspace.collection(name), folder, rates, options.steps, options.search_steps)
         scores = {"by hand": scores_of(workspace, name, str(folder / "model"))}
         rows = []
         for preset in filter(None, options.presets.split(",")):

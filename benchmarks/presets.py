@@ -1,11 +1,11 @@
 """What the presets are worth: NDCG@10 of Quick, Balanced and Best, and of Balanced with mined negatives beside it.
 
-    python benchmarks/presets.py DATA [--name emoji] [--presets quick,balanced,best] [--mined] [--seed 0]
-                                 [--workspace DIR] [--json]
+    python benchmarks/presets.py DATA [--name emoji] [--presets quick,balanced,best] [--mined [balanced]]
+                                 [--seed 0] [--workspace DIR] [--json]
 
 DATA is a folder that `import` takes, or `demo` for the built-in demo (`--scenes` sets its size). Each preset
 fine-tunes the starter as the Train tab would. --mined lets the model of Quick mine hard negatives, as the Data tab
-would, and runs Balanced again with them beside its pairs. Every model is scored on all held-out queries, in every
+would, and runs one preset again with them beside its pairs. Every model is scored on all held-out queries, in every
 direction, at its full size; a difference has a paired 95 % bootstrap interval and the p of a paired permutation test.
 With --workspace, what is finished there already is not done again.
 """
@@ -60,7 +60,7 @@ def bring(workspace: Workspace, data: str, name: str, scenes: int) -> None:
 
 def run_of(workspace: Workspace, collection: str, preset: str, seed: int, settings: dict[str, Any]) -> str:
     """The name of a finished run of the preset, done now if there is none."""
-    from workbench.training.run import train_spec
+    from workbench.training.spec import train_spec
 
     name = f"{collection}-{preset}" + (f"-seed{seed}" if seed else "")
     if not (workspace.run(name) / "summary.json").exists():
@@ -135,9 +135,9 @@ def measure(workspace: Workspace, options: argparse.Namespace, settings: dict[st
         bring(workspace, options.data, with_mined, options.scenes)
         found = mine_with(workspace, with_mined, runs["quick"])
         print(f"{found:,} mined negatives", file=sys.stderr, flush=True)
-        run = run_of(workspace, with_mined, "balanced", options.seed, settings)
-        scores["balanced, mined"] = scores_of(workspace, name, f"run:{run}")
-        rows += compared("balanced", "balanced, mined", scores)
+        run = run_of(workspace, with_mined, options.mined, options.seed, settings)
+        scores[f"{options.mined}, mined"] = scores_of(workspace, name, f"run:{run}")
+        rows += compared(options.mined, f"{options.mined}, mined", scores)
     return rows
 
 
@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--name", default="")
     parser.add_argument("--presets", default="quick,balanced,best")
-    parser.add_argument("--mined", action="store_true")
+    parser.add_argument("--mined", nargs="?", const="balanced", default="", metavar="PRESET")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scenes", type=int, default=3000)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting for all runs")

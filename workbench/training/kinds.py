@@ -29,7 +29,7 @@ from workbench.training.material import (
     taught_pairs,
 )
 from workbench.training.objectives import check_guide, embedder_loss
-from workbench.training.pairs import known_wrong, training_pairs, with_negatives
+from workbench.training.pairs import beyond_the_batch, known_wrong, training_pairs, with_negatives
 from workbench.training.preparing import routes_of_columns
 from workbench.training.recipe import Progress, Scored, objective_of
 from workbench.training.second_stage import CrossEncoderRecipe, LateInteractionRecipe
@@ -43,7 +43,8 @@ __all__ = ["RECIPES", "CrossEncoderRecipe", "EmbedderRecipe", "LateInteractionRe
 class EmbedderRecipe:
     """Pairs of each modality pair, and the objective that suits them.
 
-    Where most queries have known wrong documents (told or mined), each pass shows another one beside each pair.
+    Where most queries have known wrong documents (told or mined) that no batch shows them anyway, each pass shows
+    another one beside each pair.
     folder: the run's, for what must be kept over a resume. passes: how often the data holds each pair.
     """
 
@@ -77,7 +78,7 @@ class EmbedderRecipe:
         if count:
             wrong = all_wrong(self.collection, self.start, count=max(8, count))
         else:
-            wrong = known_wrong(self.collection)
+            wrong = beyond_the_batch(known_wrong(self.collection), self.pairs, settings.batch_size)
             if len(wrong) < len(np.unique(self.pairs[0].queries)) / 2:
                 return
         self.passes = copies(settings)
