@@ -107,7 +107,7 @@ def changes(monkeypatch: pytest.MonkeyPatch) -> dict[int, set[str]]:
         return train(self, *given, **named)
 
     def look(self: RunCallback, args: Any, state: Any, control: Any, **more: Any) -> Any:
-        prefixes = prefixes_of(more["model"], PROJECTIONS)
+        prefixes = prefixes_of(more["model"], PROJECTIONS) if PROJECTIONS in part_names(more["model"]) else []
         seen[state.global_step] = {
             "projections" if lies_within(name, prefixes) else name.split("sub_modules.")[1].split(".")[0]
             for name, value in more["model"].named_parameters()
@@ -241,6 +241,24 @@ def test_a_thaw_that_cannot_work_is_refused_before_the_start(
 def test_projections_that_are_frozen_cannot_learn_first(there: Workspace) -> None:
     with pytest.raises(WorkbenchError, match="projections are frozen"):
         run_training(there, begun(there, "frozen", frozen_parts=["projections"]))
+
+
+@pytest.mark.slow
+def test_both_sides_of_an_asymmetric_model_learn_on_their_own_route(
+    there: Workspace, tmp_path: Path, changes: dict[int, set[str]]
+) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Router
+
+    tower = str(hub.text_embedder(tmp_path / "tower", "Bert", pooling="mean", normalize=False))
+    sides = Router.for_query_document(*(list(SentenceTransformer(tower, device="cpu")) for _ in range(2)))
+    SentenceTransformer(modules=[sides], device="cpu").save_pretrained(str(tmp_path / "sides"))
+    captions = [(asked, found, 1.0, split) for asked, found, _, split in rows("mixed") if found.text and asked.text]
+    planted(there, "captions", captions)
+    overrides = SHORT | {"warmup_ratio": 0, "max_steps": 2}
+    spec = train_spec(there, collection="captions", model=str(tmp_path / "sides"), overrides=overrides)
+    run_training(there, create_job_folder(there.run("sides"), "train", spec, {}))
+    assert changes == {1: {"query", "document"}, 2: {"query", "document"}}
 
 
 def test_sides_with_routes_of_their_own_are_trained_on_them() -> None:

@@ -78,10 +78,14 @@ def take_encoder(workspace: Workspace, reference: str, modality: str, audio_seco
     audio_seconds: how much of each sound is heard. Raises WorkbenchError for a model that has none of a known
     architecture, and for one that needs code of its own.
     """
+    import torch
+
     source = find(workspace, reference)
     folder = _holder(reference, source.folder, modality)
     kind = _kind(reference, folder, modality)
-    with tempfile.TemporaryDirectory() as temporary, loading_in_words(reference):
+    with tempfile.TemporaryDirectory() as temporary, loading_in_words(reference), torch.random.fork_rng(devices=[]):
+        # What a checkpoint leaves open, such as a pooler that no vector depends on, is drawn the same each time.
+        torch.manual_seed(0)
         _save_tower(folder, Path(temporary), kind, modality, audio_seconds)
         modules, dimension = _modules(Path(temporary), kind, modality, audio_seconds)
     return Encoder(modules, dimension, reference, source.revision)

@@ -70,7 +70,9 @@ def join_models(
     except BaseException:
         shutil.rmtree(final, ignore_errors=True)
         raise
-    notes = ["Train it next: until then pictures and sound are found by chance."]
+    notes = [
+        f"Train it next: until then {' and '.join(NOUNS[kind] for kind in encoders)} can be found by chance alone."
+    ]
     more = {"licence": "", "packages": [], "own_code": False, "notes": notes, "problem": ""}
     return {"reference": reference, **found, **more}
 

@@ -102,7 +102,7 @@ def _routes(model: Any, modality: str) -> Iterator[str]:
         for (_, kind), route in mappings.items():
             taken.setdefault(route, set()).update((kind,) if isinstance(kind, str) else kind or ())
         for route, kinds in taken.items():
-            if kinds == {modality}:
+            if kinds - {"message"} == {modality}:  # a chat template is one more way to hand in the same
                 yield f"{name}.sub_modules.{route}"
 
 
