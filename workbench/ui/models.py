@@ -30,8 +30,16 @@ class ModelWork:
     page: Page
     model: gr.Dropdown
     choices: Choices
+    fold: gr.Accordion
     found: gr.HTML
     timer: gr.Timer
+
+    def recall(self) -> Widgets:
+        """What is at work, or ended badly and was not put away: for a page that was loaded anew."""
+        newest = self._newest()
+        if newest is None or jobs.watch(newest).state == "finished":
+            return {}
+        return {**self._draw(), self.fold: gr.Accordion(open=True)}
 
     def _look(self, kind: str, collection: str) -> Widgets:
         shown = self._draw()
@@ -65,7 +73,7 @@ class AddModel(ModelWork):
 
     def __init__(self, page: Page, model: gr.Dropdown, inputs: list[Any], choices: Choices) -> None:
         self.page, self.model, self.choices = page, model, choices
-        with gr.Accordion("Add a model", open=False, elem_id="add-model", elem_classes=["card"]):
+        with gr.Accordion("Add a model", open=False, elem_id="add-model", elem_classes=["card"]) as self.fold:
             self.reference = gr.Textbox(
                 label="Id on the Hugging Face Hub", max_length=200, elem_id="add-model-reference",
                 info="It is fetched and tried; then it stands in the list above. For one in a folder type in a "

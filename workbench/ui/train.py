@@ -22,7 +22,7 @@ from workbench.ui.models import AddModel
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 from workbench.ui.settings_form import SettingsForm, read_values, show_value
-from workbench.workspace import check_name
+from workbench.workspace import check_name, propose_name
 
 TRUST_WORDS = (
     "Some models bring program code of their own, which then runs on this machine with your rights. Tick this only for "
@@ -81,8 +81,9 @@ class TrainTab:
         chosen = [self.collection, self.model, self.kind, self.preset]
         proposed = [self.about, self.trust, self.lesson, self.summary, self.name, *settings, *self.form.outputs,
                     self.fit.view, self.timer]  # fmt: skip
-        page.refresh(tab, "train", self.refresh, [self.kind, self.preset],
-                     [self.top, self.main, self.doubts, self.collection, self.model, *proposed],
+        brought = [widget for one in (self.adding, self.joining) for widget in (one.fold, one.found, one.timer)]
+        page.refresh(tab, "train", self.refresh, [*chosen, self.name, self.trust, *settings],
+                     [self.top, self.main, self.doubts, self.collection, self.model, *proposed, *brought],
                      timer=self.timer)  # fmt: skip
         page.on([self.kind.input], self.choose_kind, chosen, [self.model, *proposed])
         page.on([self.model.input, self.preset.input], self.propose, chosen, proposed)
@@ -95,8 +96,11 @@ class TrainTab:
         page.on([self.doubts.click], self.look_at_doubts)
         page.on([self.start.click], self.start_training, [*chosen, self.name, self.trust, *settings])
 
-    def refresh(self, place: Place, kind: str, preset: str) -> Widgets:
-        """What can be trained, read from disk."""
+    def refresh(
+        self, place: Place, shown: str | None, model: str | None, kind: str, preset: str, name: str, trust: bool,
+        *settings: Any,
+    ) -> Widgets:  # fmt: skip
+        """What can be trained, read from disk. A form that was filled for the collection in hand stays as it is."""
         workspace = self.page.workspace
         collection = collection_in_hand(workspace, place)
         if not collection:
@@ -104,15 +108,29 @@ class TrainTab:
         names = [card.name for card in list_collections(workspace)]
         card = open_collection(workspace, collection).card
         choices = self._models(kind, card)
-        model = "starter-reranker" if kind == "reranker" else "starter"
+        if shown == collection and model and ("/" in model or model in {value for _, value in choices}):
+            filled = self.follow(place, collection, model, kind, preset, trust, *settings)
+            if jobs.free_name(workspace, name) != propose_name(name):  # the run that was started with it has it now
+                filled[self.name] = self._name(collection, kind, preset)
+        else:
+            model = "starter-reranker" if kind == "reranker" else "starter"
+            filled = self.propose(place, collection, model, kind, preset)
         return {
             self.top: train_views.top(card),
             self.main: gr.Row(visible=True),
             self.doubts: train_views.doubts(read_standing(workspace, collection)),
             self.collection: gr.Dropdown(choices=names, value=collection),
             self.model: gr.Dropdown(choices=choices, value=model),
-            **self.propose(place, collection, model, kind, preset),
+            **filled,
+            **self.adding.recall(),
+            **self.joining.recall(),
         }
+
+    def _name(self, collection: str, kind: str, preset: str) -> str:
+        """A free name for a run."""
+        return jobs.free_name(
+            self.page.workspace, f"{collection}-{preset}" if kind == "embedder" else f"{collection}-{kind}"
+        )
 
     def choose_collection(self, place: Place, collection: str, model: str, kind: str, preset: str) -> Widgets:
         """Another collection: its words, and the settings that fit its size."""
@@ -168,9 +186,7 @@ class TrainTab:
             self.about: train_views.about(about),
             self.lesson: train_views.lesson(card, spec, about),
             self.summary: train_views.summary(card, spec),
-            self.name: jobs.free_name(
-                workspace, f"{collection}-{preset}" if kind == "embedder" else f"{collection}-{kind}"
-            ),
+            self.name: self._name(collection, kind, preset),
             **{widget: show_value(spec["settings"][name]) for name, widget in self.settings.items()},
             **self.form.tell([]),
             **self.fit.draw(spec),
