@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ def test_a_sweep_is_stopped_in_the_middle(place: Workspace) -> None:
     assert sweeping.stop_sweep(place, "halt") == ["halt-1", "halt-2", "halt-3"]
     assert {jobs.wait(job, timeout=300).state for job in begun} == {"stopped"}
     assert sweeping.stop_sweep(place, "halt") == []
+
+
+def test_every_combination_comes_once_and_a_budget_is_drawn_without_making_them_all() -> None:
+    values: dict[str, list[Any]] = {"a": [1, 2, 3], "b": ["x", "y"]}
+    every = [dict(zip(values, one, strict=True)) for one in itertools.product(*values.values())]
+    assert sweeping.combinations(values, budget=0) == every
+    endless = {str(number): list(range(10)) for number in range(15)}
+    assert len(sweeping.combinations(endless, budget=5)) == 5
 
 
 def test_a_budget_draws_the_same_combinations_each_time() -> None:
