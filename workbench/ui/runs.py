@@ -180,15 +180,23 @@ def _seen(shown: JobFolder | None, runs: list[JobFolder], line: str) -> str:
     return f"{' '.join(states)}\n{line}"
 
 
-def start_index(page: Page, collection: str, model: str) -> str:
-    """Start making a collection searchable with a model; the name of the index to come."""
-    workspace = page.workspace
-    for job in jobs.list_jobs(workspace):
-        spec = job.spec if job.work == "index" else {}
-        if spec.get("model") == model and spec.get("collection") == collection and not jobs.watch(job).ended:
-            return str(spec["name"])
-    taken = {card.name for card in list_indexes(workspace)}
-    name = jobs.free_name(workspace, f"index-{model.removeprefix('run:').rsplit('/', 1)[-1]}")
-    index = name.removeprefix("index-") if name.removeprefix("index-") not in taken else name
-    jobs.start(workspace, "index", name, {"name": index, "collection": collection, "model": model, "dimension": None})
+def start_index(page: Page, collection: str, model: str, dimension: int | None = None) -> str:
+    """Start making a collection searchable with a model, at a dimension if one is given; the name of the index to come.
+
+    What is being made already, or at this dimension is there, is not made again.
+    """
+    workspace, wanted = page.workspace, {"collection": collection, "model": model, "dimension": dimension}
+    for job in jobs.list_jobs(workspace, "index"):
+        if wanted.items() <= job.spec.items() and not jobs.watch(job).ended:
+            return str(job.spec["name"])
+    cards = list_indexes(workspace)
+    if dimension is not None:
+        for card in cards:
+            if (card.collection, card.model, card.dimension) == (collection, model, dimension):
+                return card.name
+    called = model.removeprefix("run:").rsplit("/", 1)[-1] + (f"-{dimension}" if dimension else "")
+    name = jobs.free_name(workspace, f"index-{called}")
+    index = name.removeprefix("index-")
+    index = index if index not in {card.name for card in cards} else name
+    jobs.start(workspace, "index", name, {"name": index, **wanted})
     return index

@@ -7,11 +7,13 @@ from typing import Any
 import gradio as gr
 
 from workbench.evaluation import report
+from workbench.evaluation.costs import Prices, cost, pareto, read_prices, set_prices
 from workbench.ui import cards, plots, words
 from workbench.ui.choices import model_name
-from workbench.ui.evaluate.views import Shown, is_tuned, tones
+from workbench.ui.evaluate.views import Shown, evaluation_in_hand, is_tuned, tones
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
+from workbench.ui.runs import start_index
 
 
 class SizePart:
@@ -20,25 +22,77 @@ class SizePart:
     name, title = "size", "Which size"
 
     def __init__(self, page: Page) -> None:
+        self.page = page
         with gr.Column(visible=False, elem_id="evaluate-size", min_width=0) as self.column:
             with gr.Row(elem_id="evaluate-main", elem_classes=["wide-narrow"]):
                 self.plot = plots.make_plot("evaluate-plot")
                 self.advice = view("evaluate-advice")
+            with gr.Row(elem_id="evaluate-costs", elem_classes=["wide-narrow"]):
+                self.bytes_plot = plots.make_plot("evaluate-bytes")
+                with gr.Column(elem_classes=["card"], min_width=0):
+                    self._place_prices()
             self.table = view("evaluate-sizes")
-        self.widgets = [self.column, self.plot, self.advice, self.table]
+        self.drawn = [self.plot, self.advice, self.bytes_plot, self.table]
+        self.widgets = [self.column, *self.drawn, *self.prices]
+        page.on([one.submit for one in self.prices] + [one.blur for one in self.prices], self.set_prices,
+                self.prices, self.drawn)  # fmt: skip
+        page.on([self.advice.click], self.use_size, [], [])
+
+    def _place_prices(self) -> None:
+        self.items = gr.Number(label="Items to be searched", precision=0, minimum=1, elem_id="evaluate-items")
+        self.memory = gr.Number(label="A gigabyte of memory, a month", minimum=0, elem_id="evaluate-memory-price")
+        self.disk = gr.Number(label="A gigabyte of disk, a month", minimum=0, elem_id="evaluate-disk-price")
+        self.tolerance = gr.Number(
+            label="May lose, in percent of the best score", minimum=0, maximum=50, elem_id="evaluate-tolerance",
+            info="The smallest size within this is recommended.",
+        )  # fmt: skip
+        self.prices = [self.items, self.memory, self.disk, self.tolerance]
 
     def draw(self, place: Place, shown: Shown) -> Widgets:
-        """The curve, the recommendation and the table."""
+        """The curves, the recommendation, the prices and the table."""
+        prices = read_prices(self.page.workspace)
+        values = [prices.items, prices.memory_price, prices.disk_price, 100 * prices.tolerance]
         return {
             self.column: gr.Column(visible=True),
-            self.plot: plot(shown.evaluation),
-            self.advice: advice(shown.evaluation),
-            self.table: sizes(shown.evaluation),
+            **self._draw(shown.evaluation, prices),
+            **dict(zip(self.prices, values, strict=True)),
+        }
+
+    def _draw(self, evaluation: dict[str, Any], prices: Prices) -> Widgets:
+        return {
+            self.plot: plot(evaluation),
+            self.advice: advice(evaluation, prices),
+            self.bytes_plot: bytes_plot(evaluation),
+            self.table: sizes(evaluation, prices),
         }
 
     def hide(self) -> Widgets:
         """Nothing of it."""
         return {self.column: gr.Column(visible=False)}
+
+    def set_prices(
+        self, place: Place, items: float | None, memory: float | None, disk: float | None, tolerance: float | None
+    ) -> Widgets:
+        """Keep what was typed, and say again what each size costs."""
+        given = {
+            "items": items,
+            "memory_price": memory,
+            "disk_price": disk,
+            "tolerance": None if tolerance is None else tolerance / 100,
+        }
+        prices = set_prices(self.page.workspace, **{key: value for key, value in given.items() if value is not None})
+        return self._draw(evaluation_in_hand(self.page.workspace, place), prices)
+
+    def use_size(self, place: Place, event: gr.EventData) -> Widgets | None:
+        """Make the collection searchable with the recommended model at the recommended dimension."""
+        said: dict[str, Any] = dict(event._data)
+        if said["act"] != "use-size":
+            return None
+        evaluation = evaluation_in_hand(self.page.workspace, place)
+        found = report.recommend(evaluation, tolerance=read_prices(self.page.workspace).tolerance)
+        collection = str(evaluation["collection"])
+        index = start_index(self.page, collection, found.model, found.dimension)
+        return {self.page.place: place.at(tab="search", collection=collection, index=index)}
 
 
 def plot(evaluation: dict[str, Any]) -> dict[str, Any]:
@@ -61,33 +115,57 @@ def plot(evaluation: dict[str, Any]) -> dict[str, Any]:
     return plots.figure("NDCG@10", "dimensions kept", lines, log_x=True, says=f"NDCG@10 against dimensions. {says}")
 
 
-def advice(evaluation: dict[str, Any]) -> str:
-    """The smallest size that loses next to nothing, and what it saves."""
-    found = report.recommend(evaluation)
+def bytes_plot(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """NDCG@10 against the bytes of a vector: of each model the sizes that none of its others beats."""
+    table = report.table(evaluation)
+    tone = tones([row["model"] for row in table])
+    lines = []
+    for model in dict.fromkeys(row["model"] for row in table):
+        front = pareto([row for row in table if row["model"] == model])
+        points = [(row["bytes"], row["ndcg@10"]) for row in front]
+        lines.append(
+            plots.line(model_name(model), points, tone=tone[model], label=model_name(model), markers=is_tuned(model))
+        )
+    says = "; ".join(f"{one['name']}: {one['y'][0]:.3f} in {one['x'][0]} bytes" for one in lines)
+    return plots.figure(
+        "NDCG@10", "bytes a vector", lines, log_x=True, says=f"NDCG@10 against bytes a vector. Smallest: {says}"
+    )
+
+
+def advice(evaluation: dict[str, Any], prices: Prices) -> str:
+    """The smallest size that loses no more than it may, what it saves, and the button that uses it."""
+    found = report.recommend(evaluation, tolerance=prices.tolerance)
     kept = 100 * found.ndcg / found.best_ndcg if found.best_ndcg else 100.0
-    rows = [[f"{found.best_dimension} × {found.best_precision}", words.size(100e6 * found.best_bytes)]]
-    marked = {0}
-    if (found.dimension, found.precision) != (found.best_dimension, found.best_precision):
-        rows.append([f"{found.dimension} × {found.precision}", words.size(100e6 * found.bytes)])
-        marked = {1}
-    cells = [[cards.text(cell) for cell in row] for row in rows]
+    sizes_told = [(found.best_dimension, found.best_precision), (found.dimension, found.precision)]
+    marked = {len(dict.fromkeys(sizes_told)) - 1}
+    cells = []
+    for dimension, precision in dict.fromkeys(sizes_told):
+        costs = cost(dimension, precision, prices)
+        cells.append(
+            [cards.text(f"{dimension} × {precision}"), words.size(costs["memory_bytes"]), f"{costs['a_month']:,.2f}"]
+        )
     saying = (
         f"<b>{cards.text(model_name(found.model))}</b> at this size keeps <b>{kept:.1f} %</b> of the best score"
         + (f" in vectors {found.best_bytes / found.bytes:.3g} times smaller" if marked == {1} else "")
         + "."
     )
     unsure = "" if found.sure else '<p class="quiet small">More held-out queries would make this certain.</p>'
+    heading = f"{words.count(prices.items, 'item')}"
+    button = cards.button(
+        f"Make searchable at {found.dimension} dimensions", "use-size", identifier="evaluate-use-size"
+    )
     return cards.card(
         f'<div class="figure"><span class="value">{found.dimension} × {cards.text(found.precision)}</span></div>'
         f"<p>{saying}</p>{unsure}"
-        + cards.table(["At 100 million items", ">memory"], cells, caption="Memory at 100 million items", marked=marked),
+        + cards.table([heading, ">memory", ">a month"], cells, caption=f"Cost of {heading}", marked=marked)
+        + f'<div class="actions">{button}</div>',
         label="Recommendation",
     )
 
 
-def sizes(evaluation: dict[str, Any]) -> str:
+def sizes(evaluation: dict[str, Any], prices: Prices) -> str:
     """The table of every size, the recommended one marked."""
-    found = report.recommend(evaluation)
+    found = report.recommend(evaluation, tolerance=prices.tolerance)
     chosen = (found.model, found.dimension, found.precision)
     rows, marked = [], set()
     for place, row in enumerate(report.table(evaluation)):
@@ -102,6 +180,7 @@ def sizes(evaluation: dict[str, Any]) -> str:
                 words.interval(row["interval"]),
                 words.number(row.get("recall@10")),
                 words.size(row["bytes"]),
+                f"{cost(row['dimension'], row['precision'], prices)['a_month']:,.2f}",
                 f"{100 * row['kept']:.1f} %",
             ]
         )
@@ -113,6 +192,7 @@ def sizes(evaluation: dict[str, Any]) -> str:
         ">95 % interval",
         ">Recall@10",
         ">A vector",
+        ">A month",
         ">Of its best",
     ]
     return cards.card(cards.table(headers, rows, caption="Sizes", marked=marked), label="Every size")

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.collection.store import Collection
+from workbench.errors import WorkbenchError
 from workbench.evaluation import report
-from workbench.evaluation.evaluate import EvaluationCard
+from workbench.evaluation.evaluate import EvaluationCard, list_evaluations, load_evaluation
 from workbench.evaluation.held_out import ALL
 from workbench.ui import cards, plots, words
+from workbench.ui.place import Place
+from workbench.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,15 @@ class Shown:
 
     evaluation: dict[str, Any]
     collection: Collection | None
+
+
+def evaluation_in_hand(workspace: Workspace, place: Place) -> dict[str, Any]:
+    """The evaluation that the address names, else the newest. Raises WorkbenchError if there is none."""
+    listed = list_evaluations(workspace)
+    card = next((card for card in listed if card.name == place.evaluation), next(iter(listed), None))
+    if card is None:
+        raise WorkbenchError("There is no evaluation yet. Evaluate a model first.")
+    return load_evaluation(workspace, card.name)
 
 
 def nothing(has_collection: bool) -> str:
