@@ -156,6 +156,13 @@ class JobFolder:
         """The newest event of a kind, or None."""
         return next(iter(deque(self.events(kind), maxlen=1)), None)
 
+    def log_bytes(self) -> int:
+        """How long log.txt is."""
+        try:
+            return (self.path / "log.txt").stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def etag(self) -> str:
         """Changes whenever the status, the events, the log or a stop request change: `size:mtime` of each file."""
         parts = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,3 +98,28 @@ def test_towers_of_different_lengths_are_no_news_for_the_log(starter: Embedder) 
     said = "Different max_seq_lengths detected: {256, 512}. Using the maximum value."
     assert not logger.filter(logging.makeLogRecord({"msg": said}))
     assert logger.filter(logging.makeLogRecord({"msg": "anything else"}))
+
+
+def test_memory_that_runs_out_halves_the_batch_and_the_half_is_kept_to(
+    starter: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    items = [Item(text=f"a red heart {number}") for number in range(20)]
+    whole = starter.encode_documents(items)
+    forward, sizes = SentenceTransformer.forward, []
+
+    def small(self: SentenceTransformer, features: dict[str, Any], **more: Any) -> Any:
+        sizes.append(len(features["input_ids"]))
+        if sizes[-1] > 6:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return forward(self, features, **more)
+
+    monkeypatch.setattr(SentenceTransformer, "forward", small)
+    narrow = Embedder(starter.model, "starter", "fingerprint")
+    np.testing.assert_allclose(narrow.encode_documents(items), whole, atol=1e-5)
+    assert sizes[:3] == [20, 10, 5] and max(sizes[3:]) == 5
+    sizes.clear()
+    narrow.encode_documents(items)
+    assert max(sizes) == 5

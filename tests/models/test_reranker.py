@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,3 +68,23 @@ def test_kept_tokens_of_a_document_give_the_same_score(workspace: Workspace) -> 
 def test_an_embedder_is_no_reranker(workspace: Workspace) -> None:
     with pytest.raises(WorkbenchError, match="is an embedder and cannot rerank"):
         load_reranker(workspace, "starter")
+
+
+def test_memory_that_runs_out_halves_the_batch(reranker: Reranker, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    documents = [Item(text=f"a red heart {number}") for number in range(9)]
+    whole = reranker.score(Item(text="heart"), documents)
+    kind, sizes = type(reranker.model), []
+    forward = kind.forward
+
+    def small(self: Any, features: dict[str, Any], **more: Any) -> Any:
+        sizes.append(len(features["input_ids"]))
+        if sizes[-1] > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return forward(self, features, **more)
+
+    monkeypatch.setattr(kind, "forward", small)
+    narrow = Reranker(reranker.model, "narrow", "fingerprint")
+    np.testing.assert_allclose(narrow.score(Item(text="heart"), documents), whole, atol=1e-4)
+    assert max(sizes) == 9 and max(sizes[-3:]) <= 2

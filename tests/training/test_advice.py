@@ -163,3 +163,19 @@ def test_a_file_that_cannot_be_decoded_in_a_run_is_named_by_its_row(workspace: W
         rows[2]
     advice = advice_for(ended_by(workspace, found.value))
     assert advice is not None and (advice.about, advice.press) == ("bad file", "Look at it in Check")
+
+
+def test_what_an_earlier_part_said_is_not_what_went_wrong(workspace: Workspace) -> None:
+    job = ended(workspace, "Its process is gone.", state="running")
+    log = job.path / "log.txt"
+    log.write_text("torch.OutOfMemoryError\nNo space left on device\n")
+    job.write_status(state="failed", reason="It ended with an error.")
+    job.emit("failed", reason="It ended with an error.")
+    first = advice_for(job)
+    assert first is not None and first.about == "disk full"
+    job.emit("progress", work="train", log_bytes=job.log_bytes())
+    with open(log, "a") as file:
+        file.write("ModuleNotFoundError: No module named 'torchvision'\n")
+    job.emit("failed", reason="It ended with an error.")
+    second = advice_for(job)
+    assert second is not None and second.about == "missing package"

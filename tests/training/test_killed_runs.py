@@ -13,9 +13,11 @@ from workbench import jobs
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder, create_job_folder
 from workbench.jobs import processes
+from workbench.training.checkpoints import last_checkpoint
 from workbench.training.report import run_summary
-from workbench.training.run import run_training, train_spec
-from workbench.training.trainer import RunCallback, last_checkpoint
+from workbench.training.run import run_training
+from workbench.training.spec import train_spec
+from workbench.training.trainer import RunCallback
 from workbench.workspace import Workspace
 
 STEPS = 12

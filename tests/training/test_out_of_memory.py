@@ -111,6 +111,7 @@ def test_what_a_run_came_down_to_holds_also_after_a_resume(
     device_that_holds(8)
     job = started(demo_workspace, "resumed", overrides={"max_steps": 2, "evaluations": 1})
     run_training(demo_workspace, job)
+    (job.path / "summary.json").unlink()
     run_training(demo_workspace, job)  # as a second start of the same folder
     assert [event["value"] for event in job.events("advice")] == [8]
 

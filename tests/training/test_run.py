@@ -16,9 +16,11 @@ from workbench.collection.writing import CollectionWriter
 from workbench.errors import Stopped, WorkbenchError
 from workbench.job_folder import JobFolder, create_job_folder
 from workbench.models import load_embedder, load_reranker
+from workbench.training.checkpoints import last_checkpoint
 from workbench.training.report import curves, run_summary, speed
-from workbench.training.run import run_training, train_spec
-from workbench.training.trainer import RunCallback, last_checkpoint
+from workbench.training.run import run_training
+from workbench.training.spec import train_spec
+from workbench.training.trainer import RunCallback
 from workbench.workspace import Workspace, new_folder
 
 SHORT = {"max_steps": 6, "batch_size": 16, "evaluations": 3, "evaluation_queries": 10}
@@ -173,7 +175,7 @@ def test_a_run_killed_after_its_last_step_only_scores_and_ends_the_same(
     def killed(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("workbench.training.run.save_model", killed)
+    monkeypatch.setattr("workbench.training.run.judge", killed)
     with pytest.raises(KeyboardInterrupt):
         run_training(demo_workspace, job)
     monkeypatch.undo()

@@ -18,8 +18,8 @@ from workbench.models.items import model_input
 from workbench.settings import TrainSettings
 from workbench.training.freezing import freeze, learning_rates, part_names, prefixes_of
 from workbench.training.preparing import prepare, prompts_of_columns, set_attention
-from workbench.training.run import run_training, train_spec
-from workbench.training.trainer import EarlyStopping
+from workbench.training.run import run_training
+from workbench.training.spec import train_spec
 from workbench.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -100,20 +100,10 @@ def test_early_stopping_ends_a_run_that_gets_no_better(
 ) -> None:
     from workbench.training import evaluator
 
-    monkeypatch.setattr(evaluator.RunEvaluator, "__call__", lambda self, *a, **b: {"ndcg@10": 1 / (1 + b["steps"])})
+    monkeypatch.setattr(evaluator.RunEvaluator, "__call__", lambda self, *a, **b: {"chosen": 1 / (1 + b["steps"])})
     job = run(demo_workspace, "stopped-early", early_stopping=2, max_steps=20, evaluations=10)
     assert [event["step"] for event in job.events("checkpoint")] == [2, 4, 6]
     assert (job.path / "model").is_dir()
-
-
-def test_a_run_resumed_after_it_should_have_stopped_ends_at_its_next_step() -> None:
-    from transformers import TrainerControl, TrainerState
-
-    state = TrainerState(log_history=[{"eval_ndcg@10": score} for score in (0.2, 0.5, 0.4, 0.5)])
-    for patience, stops in ((2, True), (3, False)):
-        control = TrainerControl()
-        EarlyStopping(None, patience).on_step_end(None, state, control)  # type: ignore[arg-type]
-        assert control.should_training_stop is stops
 
 
 def test_a_tower_is_frozen_by_its_modality_or_its_name(model: Any) -> None:

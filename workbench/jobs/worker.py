@@ -65,7 +65,9 @@ def do_work(workspace: Workspace, job: JobFolder, works_module: str | None, orph
             work = load_work(described["work"], works_module)
             job.check_stop()
             # A run says `started` itself, once it knows its steps; this marks when its clock began.
-            job.emit("progress" if described["work"] == "train" else "started", work=described["work"])
+            # The log is appended to: what stands before `log_bytes` is of earlier parts.
+            begins = "progress" if described["work"] == "train" else "started"
+            job.emit(begins, work=described["work"], log_bytes=job.log_bytes())
             job.write_status(state="running")
             result = work(workspace, job)
             write_json(job.path / "result.json", finite(result))

@@ -13,6 +13,7 @@ import numpy as np
 from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
 from workbench.models.items import InputForm, modalities_of, model_input, video_frames
+from workbench.models.memory import within_memory
 from workbench.models.vectors import halvings, normalize
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Embedder:
         self.tasks = tasks or {}
         self.form = InputForm.of(model)
         self._seconds_per_text = float("inf")
+        self._fitting: dict[str, int] = {}
 
     @property
     def device(self) -> str:
@@ -125,12 +127,7 @@ class Embedder:
         done = 0
         for rows, inputs, frames in self._chunks(items, modalities):
             started = time.perf_counter()
-            encoded = encode(
-                inputs,
-                batch_size=batch_size or self._batch_size(modalities[rows[0]]),
-                show_progress_bar=False,
-                convert_to_numpy=True,
-            )
+            encoded = self._within_memory(encode, inputs, batch_size, modalities[rows[0]])
             if modalities[rows[0]] == "text" and len(rows) >= CHUNK:
                 self._seconds_per_text = (time.perf_counter() - started) / len(rows)
             encoded = normalize(np.asarray(encoded, dtype=np.float32))
@@ -144,6 +141,18 @@ class Embedder:
                 progress(done, len(items))
         assert vectors is not None
         return vectors
+
+    def _within_memory(
+        self, encode: Callable[..., np.ndarray], inputs: list[Any], wanted: int | None, modality: str
+    ) -> np.ndarray:
+        """The vectors of a chunk. What memory does not hold at once is halved, and the half is kept to from then on."""
+        read = partial(encode, inputs, show_progress_bar=False, convert_to_numpy=True)
+        most = self._fitting.get(modality)
+        size = min(wanted or self._batch_size(modality), most or len(inputs))
+        encoded, fitted = within_memory(lambda size: read(batch_size=size), size)
+        if fitted < size:
+            self._fitting[modality] = fitted
+        return encoded
 
     def _chunks(self, items: Sequence[Item], modalities: np.ndarray) -> Iterator[tuple[np.ndarray, list[Any], int]]:
         """Rows, decoded inputs and frames an input (0 where an input is one item), one modality at a time.

@@ -13,6 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.models.added import added_model
 from workbench.models.embedder import Embedder
 from workbench.models.families import family_of, fit_to_family
+from workbench.models.number_format import remember_format
 from workbench.models.remote import remote_model
 from workbench.models.remote_embedder import RemoteEmbedder
 from workbench.models.remote_reranker import RemoteReranker
@@ -33,10 +34,16 @@ ONE_AT_A_TIME = threading.RLock()
 
 
 def load_embedder(
-    workspace: Workspace, reference: str, *, trust_remote_code: bool = False, device: str | None = None
+    workspace: Workspace,
+    reference: str,
+    *,
+    trust_remote_code: bool = False,
+    device: str | None = None,
+    full_precision: bool = False,
 ) -> Embedder:
     """The embedder behind `starter`, `run:NAME`, `remote:NAME`, a folder or a Hub id, on the best device at hand.
 
+    full_precision: hold the weights in 32 bits, so that they can learn, whatever format their folder has.
     Raises WorkbenchError if there is none, it is a reranker, or a package, the network or a permission is missing.
     """
     source = find(workspace, reference, trust_remote_code=trust_remote_code)
@@ -52,16 +59,25 @@ def load_embedder(
     from sentence_transformers import SentenceTransformer
 
     with loading_in_words(reference):
-        model = SentenceTransformer(str(folder), **_arguments(trust_remote_code or source.trusted, device))
+        model = SentenceTransformer(
+            str(folder), **_arguments(trust_remote_code or source.trusted, device, full_precision)
+        )
+    if full_precision:
+        remember_format(model)
     family, added = family_of(reference, folder), added_model(workspace, reference)
     changes = fit_to_family(model, family, added.prompts if added else None)
     return Embedder(model, reference, fingerprint_folder(folder, changes), family.tasks)
 
 
 def load_reranker(
-    workspace: Workspace, reference: str, *, trust_remote_code: bool = False, device: str | None = None
+    workspace: Workspace,
+    reference: str,
+    *,
+    trust_remote_code: bool = False,
+    device: str | None = None,
+    full_precision: bool = False,
 ) -> Reranker:
-    """The cross-encoder or late-interaction model behind a reference.
+    """The cross-encoder or late-interaction model behind a reference; `full_precision` as for `load_embedder`.
 
     An embedder is refused: it has nothing to add to its own ranking. Raises WorkbenchError as `load_embedder` does.
     """
@@ -81,7 +97,11 @@ def load_reranker(
 
     model_class = CrossEncoder if source.kind == "reranker" else MultiVectorEncoder
     with loading_in_words(reference):
-        model = model_class(str(source.folder), **_arguments(trust_remote_code or source.trusted, device))
+        model = model_class(
+            str(source.folder), **_arguments(trust_remote_code or source.trusted, device, full_precision)
+        )
+    if full_precision:
+        remember_format(model)
     return Reranker(model, reference, fingerprint_folder(source.folder))
 
 
@@ -94,11 +114,13 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _arguments(trust_remote_code: bool, device: str | None) -> dict[str, Any]:
+def _arguments(trust_remote_code: bool, device: str | None, full_precision: bool) -> dict[str, Any]:
+    import torch
+
     return {
         "device": device or best_device(),
         "trust_remote_code": trust_remote_code,
-        "model_kwargs": {"use_safetensors": True},
+        "model_kwargs": {"use_safetensors": True, **({"dtype": torch.float32} if full_precision else {})},
     }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
 from workbench.models.embedder import in_words, readable_modalities
 from workbench.models.items import InputForm, modalities_of, model_input, video_frames
+from workbench.models.memory import within_memory
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder, MultiVectorEncoder, SentenceTransformer
@@ -30,6 +32,7 @@ class Reranker:
         self.form = InputForm.of(model)
         self._tokens: OrderedDict[str, np.ndarray] = OrderedDict()
         self._token_bytes = 0
+        self._batch = BATCH
 
     @property
     def kind(self) -> str:
@@ -69,9 +72,8 @@ class Reranker:
         # A batch holds one modality.
         for rows in _by_modality(documents):
             chosen = [pairs[row] for row in rows]
-            scores[rows] = np.asarray(
-                self.model.predict(chosen, batch_size=BATCH, show_progress_bar=False), np.float32
-            ).reshape(-1)
+            found = self._within_memory(partial(self.model.predict, chosen, show_progress_bar=False))
+            scores[rows] = np.asarray(found, np.float32).reshape(-1)
         return scores
 
     def _max_sim(self, query: Item, documents: Sequence[Item]) -> np.ndarray:
@@ -84,16 +86,19 @@ class Reranker:
         missing = [row for row, tokens in enumerate(found) if tokens is None]
         for rows in _by_modality([documents[row] for row in missing]):
             chosen = [missing[row] for row in rows]
-            encoded = self.model.encode_document(
-                [self._input(documents[row]) for row in chosen],
-                batch_size=BATCH,
-                show_progress_bar=False,
-                convert_to_numpy=True,
+            inputs = [self._input(documents[row]) for row in chosen]
+            encoded = self._within_memory(
+                partial(self.model.encode_document, inputs, show_progress_bar=False, convert_to_numpy=True)
             )
             for row, tokens in zip(chosen, encoded, strict=True):
                 found[row] = tokens
                 self._keep(documents[row].id, tokens)
         return np.array([(asked @ tokens.T).max(axis=1).sum() for tokens in found if tokens is not None], np.float32)
+
+    def _within_memory(self, read: Callable[..., Any]) -> Any:
+        """What a batch gives. What memory does not hold at once is halved, and the half is kept to from then on."""
+        found, self._batch = within_memory(lambda size: read(batch_size=size), self._batch)
+        return found
 
     def _keep(self, identifier: str, tokens: np.ndarray) -> None:
         """Remember the tokens of a document by its content id, so that one that is met again is not read again."""
@@ -141,7 +146,9 @@ def cross_encoder_from(embedder: SentenceTransformer, device: str, seed: int = 0
             module_input_name="sentence_embedding",
             module_output_name="scores",
         )
-    return CrossEncoder(modules=[trunk, Pooling(width, pooling_mode="lasttoken"), head], device=device)
+    model: Any = CrossEncoder(modules=[trunk, Pooling(width, pooling_mode="lasttoken"), head], device=device)
+    model.trunk_place = place_of(trunk, embedder)
+    return model
 
 
 def late_interaction_from(embedder: SentenceTransformer, device: str) -> MultiVectorEncoder:
@@ -166,9 +173,11 @@ def late_interaction_from(embedder: SentenceTransformer, device: str) -> MultiVe
     )
     if learned is not None:
         projection.load_state_dict(learned.state_dict(), strict=False)
-    return MultiVectorEncoder(
+    model: Any = MultiVectorEncoder(
         modules=[trunk, projection, MultiVectorMask(), Normalize(module_input_name="token_embeddings")], device=device
     )
+    model.trunk_place = place_of(trunk, embedder)
+    return model
 
 
 def trunk_of(embedder: SentenceTransformer) -> Any:
@@ -179,6 +188,11 @@ def trunk_of(embedder: SentenceTransformer) -> Any:
         if isinstance(module, Transformer):
             return module
     raise WorkbenchError("This model has no transformer to start a reranker from. Choose another model.")
+
+
+def place_of(trunk: Any, embedder: SentenceTransformer) -> str:
+    """The dotted name of the trunk within its embedder, kept with a model made from it so that it can be made again."""
+    return next(name for name, module in embedder.named_modules() if module is trunk)
 
 
 def _route_of(embedder: SentenceTransformer) -> list[Any]:

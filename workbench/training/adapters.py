@@ -24,12 +24,10 @@ def add_adapters(model: Any, settings: TrainSettings) -> None:
     """
     from peft import LoraConfig
 
-    if not model.has_peft_compatible_model():
-        raise WorkbenchError("This model has no part that takes LoRA adapters. Set the LoRA rank to 0.")
     wanted = LoraConfig(
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha or 2 * settings.lora_rank,
-        target_modules=_targets(model, settings.lora_targets),
+        target_modules=adapted_layers(model, settings),
         lora_dropout=settings.lora_dropout,
         use_rslora=settings.lora_rank_stabilised,
         use_dora=settings.lora_dora,
@@ -39,10 +37,13 @@ def add_adapters(model: Any, settings: TrainSettings) -> None:
     model.add_adapter(wanted)
 
 
-def _targets(model: Any, wanted: list[str]) -> str | list[str]:
-    """The layers that get adapters: every linear one, or those whose names end so."""
+def adapted_layers(model: Any, settings: TrainSettings) -> str | list[str]:
+    """The layers that get adapters: every linear one, or those whose names end so. Raises as `add_adapters` does."""
     import torch
 
+    wanted = settings.lora_targets
+    if not model.has_peft_compatible_model():
+        raise WorkbenchError("This model has no part that takes LoRA adapters. Set the LoRA rank to 0.")
     if not wanted:
         return "all-linear"
     linear = [name for name, layer in model.transformers_model.named_modules() if isinstance(layer, torch.nn.Linear)]

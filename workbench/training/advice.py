@@ -89,7 +89,9 @@ def _facts(job: JobFolder, events: list[dict[str, Any]]) -> Facts:
     ended = read_json(job.path / "exit.json") or {}
     status = job.status()
     problems = [str(problem) for problem in failed.get("problems") or []]
-    said = "\n".join([status.reason, str(failed.get("reason") or ""), *problems, _end_of_log(job)])
+    said = "\n".join(
+        [status.reason, str(failed.get("reason") or ""), *problems, _end_of_log(job, _part_begins(events))]
+    )
     settings = dict(spec.get("settings") or {})
     started, metrics = last.get("started", {}), last.get("metrics", {})
     batch = int(settings.get("batch_size") or 0)
@@ -104,12 +106,17 @@ def _facts(job: JobFolder, events: list[dict[str, Any]]) -> Facts:
     )
 
 
-def _end_of_log(job: JobFolder) -> str:
-    """The end of log.txt, where the whole report of an error stands."""
+def _part_begins(events: list[dict[str, Any]]) -> int:
+    """Where in log.txt the last part of the job begins: what earlier parts said is no longer what is wrong."""
+    return max((int(event["log_bytes"]) for event in events if "log_bytes" in event), default=0)
+
+
+def _end_of_log(job: JobFolder, begins: int) -> str:
+    """The end of log.txt, where the whole report of an error stands, of the part that begins there."""
     try:
         with open(job.path / "log.txt", "rb") as file:
             file.seek(0, 2)
-            file.seek(max(0, file.tell() - LOG_BYTES))
+            file.seek(max(begins, file.tell() - LOG_BYTES))
             return file.read().decode("utf-8", "replace")
     except OSError:
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,12 @@ from workbench.training.material import (
 )
 from workbench.training.objectives import check_guide, embedder_loss
 from workbench.training.pairs import beyond_the_batch, known_wrong, training_pairs, with_negatives
+from workbench.training.precision import learns_in_full
 from workbench.training.preparing import routes_of_columns
-from workbench.training.recipe import Progress, Scored, objective_of
+from workbench.training.recipe import NDCG, SPEARMAN, Progress, Scored, objective_of
 from workbench.training.second_stage import CrossEncoderRecipe, LateInteractionRecipe
-from workbench.training.similarity import spearman
+from workbench.training.shape import are_degrees
+from workbench.training.similarity import follow
 from workbench.training.teacher import Teacher
 from workbench.workspace import Workspace
 
@@ -45,18 +48,26 @@ class EmbedderRecipe:
 
     Where most queries have known wrong documents (told or mined) that no batch shows them anyway, each pass shows
     another one beside each pair.
-    folder: the run's, for what must be kept over a resume. passes: how often the data holds each pair.
+    folder: the run's, for what must be kept over a resume. passes: how often the data holds each pair. progress: told
+    how far the work before the first step is; it may end it by raising Stopped.
     """
 
     passes = 1
     folder: Path | None = None
+    progress: Progress | None = None
 
     def __init__(
-        self, workspace: Workspace, collection: Collection, spec: dict[str, Any], settings: TrainSettings
+        self,
+        workspace: Workspace,
+        collection: Collection,
+        spec: dict[str, Any],
+        settings: TrainSettings,
+        progress: Progress | None = None,
     ) -> None:
+        self.progress = progress
         self.workspace, self.collection, self.settings = workspace, collection, settings
-        self.trusted = bool(spec.get("trust_remote_code"))
-        self.start = load_embedder(workspace, spec["model"], trust_remote_code=self.trusted)
+        trusted, full = bool(spec.get("trust_remote_code")), learns_in_full(settings)
+        self.start = load_embedder(workspace, spec["model"], trust_remote_code=trusted, full_precision=full)
         self.model = self.start.model
         self.objective = objective_of(spec, collection, settings, "embedder")
         if self.objective in SCORED:
@@ -71,12 +82,15 @@ class EmbedderRecipe:
             self._add_negatives()
         self.dimensions = self._dimensions()
         self.held = held_out(collection)
+        # Whether low scores are low, NDCG cannot tell: where that is the lesson, the best checkpoint is told by it.
+        degrees = self.objective == "similarity" and are_degrees(collection.judged("eval"))
+        self.chosen_by = SPEARMAN if degrees else NDCG
 
     def _add_negatives(self) -> None:
         """Put wrong documents beside the pairs: the known ones, and those that the model takes for right if asked."""
         settings, count = self.settings, self.settings.mined_negatives
         if count:
-            wrong = all_wrong(self.collection, self.start, count=max(8, count))
+            wrong = all_wrong(self.collection, self.start, count=max(8, count), progress=self.progress)
         else:
             wrong = beyond_the_batch(known_wrong(self.collection), self.pairs, settings.batch_size)
             if len(wrong) < len(np.unique(self.pairs[0].queries)) / 2:
@@ -94,27 +108,38 @@ class EmbedderRecipe:
         wanted = [size for size in self.settings.matryoshka_dimensions if size < full]
         return [full, *wanted] if self.settings.matryoshka_dimensions else self.start.dimensions
 
+    def teacher(self) -> Teacher:
+        """The model whose scores are copied."""
+        reference = self.settings.teacher_model
+        return Teacher(self.workspace, reference, self.folder, progress=self.progress)
+
     def classes(self) -> tuple[type, type]:
         from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 
         return SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 
     def loss(self) -> Any:
-        guide = None
-        if self.objective == "contrastive-guided":
-            reference = self.settings.guide_model
-            guide = load_embedder(self.workspace, reference, trust_remote_code=self.trusted).model
-            check_guide(self.model, guide, reference, [one.name for one in self.pairs])
+        guide = self.guide if self.objective == "contrastive-guided" else None
         return embedder_loss(self.model, self.settings, self.dimensions, self.objective, guide)
+
+    @cached_property
+    def guide(self) -> Any:
+        """The guide's own model. Raises WorkbenchError if it cannot take what this one takes."""
+        reference = self.settings.guide_model
+        # The user let the base model run its own code; this one needs leave of its own.
+        guide = load_embedder(self.workspace, reference).model
+        check_guide(self.model, guide, reference, [one.name for one in self.pairs])
+        return guide
 
     def datasets(self) -> Any:
         if self.objective in COPIED:
             if self.settings.mined_negatives:
-                wrong = all_wrong(self.collection, self.start, count=max(8, self.settings.mined_negatives))
+                count = max(8, self.settings.mined_negatives)
+                wrong = all_wrong(self.collection, self.start, count=count, progress=self.progress)
             else:
                 wrong = known_wrong(self.collection)
-            teacher = Teacher(self.workspace, self.settings.teacher_model, self.folder, trust=self.trusted)
-            self.pairs = taught_pairs(self.collection, training_pairs(self.collection), wrong, teacher, self.settings)
+            pairs = training_pairs(self.collection)
+            self.pairs = taught_pairs(self.collection, pairs, wrong, self.teacher(), self.settings)
         self.pairs = balanced(self.pairs)
         return in_batch_datasets(self.collection, self.pairs, InputForm.of(self.model))
 
@@ -150,15 +175,18 @@ class EmbedderRecipe:
             intervals=not quick,
         )
         per_query = scores.per_query[self.dimensions[0], "float32", "all"]["ndcg@10"]
-        more = {}
+        followed = None
         if self.objective in SCORED:
-            more["spearman"] = spearman(embedder, self.collection, self.settings.evaluation_queries if quick else None)
+            followed = follow(embedder, self.collection, self.settings.evaluation_queries if quick else None)
+        more = {SPEARMAN: followed.spearman} if followed else {}
         each = {
             direction: values["ndcg@10"]
             for (size, _, direction), values in scores.per_query.items()
             if size == self.dimensions[0]
         }
-        return Scored(float(np.nanmean(per_query)), per_query, scores.rows, more=more, by_direction=each)
+        return Scored(
+            float(np.nanmean(per_query)), per_query, scores.rows, more=more, by_direction=each, followed=followed
+        )
 
 
 RECIPES = {"embedder": EmbedderRecipe, "reranker": CrossEncoderRecipe, "late-interaction": LateInteractionRecipe}

@@ -18,6 +18,7 @@ from workbench.enrich.mining import mine
 from workbench.models import Embedder
 from workbench.settings import TrainSettings
 from workbench.training.pairs import Pairs, known_wrong, rows_by_query
+from workbench.training.recipe import Progress
 
 NOTHING = np.zeros(0, np.int64)
 
@@ -45,6 +46,7 @@ def lessons(
     first_stage: Embedder,
     settings: TrainSettings,
     dimension: int | None = None,
+    progress: Progress | None = None,
 ) -> Lessons:
     """The lessons of a whole run: its passes over the right pairs, each with fresh wrong ones.
 
@@ -60,7 +62,7 @@ def lessons(
     pool = np.unique(judged.documents)
     kinds = collection.document_modalities[pool]
     pools = {kind: pool[kinds == kind] for kind in dict.fromkeys(kinds)}
-    mined = hard_wrong(collection, first_stage, dimension) if settings.epochs > 0.5 else {}
+    mined = hard_wrong(collection, first_stage, dimension, progress=progress) if settings.epochs > 0.5 else {}
     generator = np.random.default_rng([settings.seed, 7])
     passes = max(1, int(np.ceil(settings.epochs)))
     parts = []
@@ -105,17 +107,25 @@ def graded(collection: Collection, found: Lessons) -> Lessons:
 
 
 def all_wrong(
-    collection: Collection, embedder: Embedder, dimension: int | None = None, count: int = 8
+    collection: Collection,
+    embedder: Embedder,
+    dimension: int | None = None,
+    count: int = 8,
+    progress: Progress | None = None,
 ) -> dict[int, np.ndarray]:
     """What people told to be wrong, then what looks right and is wrong, by query row."""
-    wrong = hard_wrong(collection, embedder, dimension, count)
+    wrong = hard_wrong(collection, embedder, dimension, count, progress)
     for query, told in known_wrong(collection, mined=False).items():
         wrong[query] = np.concatenate([told, wrong.get(query, told[:0])])
     return wrong
 
 
 def hard_wrong(
-    collection: Collection, embedder: Embedder, dimension: int | None = None, count: int = 8
+    collection: Collection,
+    embedder: Embedder,
+    dimension: int | None = None,
+    count: int = 8,
+    progress: Progress | None = None,
 ) -> dict[int, np.ndarray]:
     """Wrong documents that look right, by query row: those mined before, and for other queries `count` mined now.
 
@@ -125,14 +135,18 @@ def hard_wrong(
     judged = collection.judged("train")
     if set(judged.queries[judged.scores > 0].tolist()) <= before.keys():
         return before
-    return {**mined_negatives(collection, embedder, dimension, count), **before}
+    return {**mined_negatives(collection, embedder, dimension, count, progress), **before}
 
 
 def mined_negatives(
-    collection: Collection, embedder: Embedder, dimension: int | None = None, count: int = 8
+    collection: Collection,
+    embedder: Embedder,
+    dimension: int | None = None,
+    count: int = 8,
+    progress: Progress | None = None,
 ) -> dict[int, np.ndarray]:
     """Wrong documents that `embedder` ranks high, by query row: mined over the train split's documents."""
-    mined, _ = mine(collection, embedder, MiningSettings(per_query=count), dimension=dimension)
+    mined, _ = mine(collection, embedder, MiningSettings(per_query=count), dimension=dimension, progress=progress)
     return rows_by_query(mined.queries, mined.documents)
 
 

@@ -6,22 +6,17 @@ checkpoint with half as many pairs held at once, down to one.
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from workbench.job_folder import JobFolder
+from workbench.models.memory import WORDS, chain, is_out_of_memory, let_go_of_memory
 
 if TYPE_CHECKING:
     from workbench.settings import TrainSettings
 
+__all__ = ["WORDS", "chain", "is_out_of_memory", "let_go_of_memory"]
 ABOUT = "out of memory"
-WORDS = (
-    "out of memory",
-    "can't allocate memory",
-    "Cannot allocate memory",
-    "ALLOC_FAILED",
-)
 # How an objective's batch can be read with the same result: by the loss itself in mini-batches, or in pieces whose
 # gradients are averaged. Every other one compares the whole batch at once.
 BY_LOSS = {
@@ -41,37 +36,17 @@ def reads(kind: str, objective: str | None) -> str:
     return "pieces" if objective in IN_PIECES.get(kind, ()) else "whole"
 
 
-def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or any error it came from, says that memory ran out, on whatever device."""
-    for link in chain(error):
-        if isinstance(link, MemoryError) or type(link).__name__ == "OutOfMemoryError":
-            return True
-        if isinstance(link, OSError) and link.errno == errno.ENOMEM:
-            return True
-        if isinstance(link, RuntimeError) and any(words in str(link) for words in WORDS):
-            return True
-    return False
-
-
-def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and all those it came from."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def held_at_once(recipe: Any, kind: str, settings: TrainSettings) -> int:
     """The pairs that a run holds in memory at once: its mini-batch, or the batch where there is no smaller part."""
-    from workbench.training.objectives import mini_batch_size
+    from workbench.training.objectives import LARGEST_GUIDED_MINI_BATCH, mini_batch_size
 
     way = reads(kind, recipe.objective)
     if way == "whole":
         return settings.batch_size
     if way == "pieces":  # it is read whole unless a mini-batch is asked for
         return piece_of(settings.batch_size, settings.mini_batch_size or settings.batch_size)
-    return min(settings.batch_size, mini_batch_size(recipe.model, settings))
+    most = LARGEST_GUIDED_MINI_BATCH if recipe.objective == "contrastive-guided" else settings.batch_size
+    return min(settings.batch_size, most, mini_batch_size(recipe.model, settings))
 
 
 def piece_of(batch: int, wanted: int) -> int:
@@ -85,29 +60,30 @@ def until_it_fits(
     begin: Callable[[TrainSettings], Any],
     train: Callable[[JobFolder, Any, TrainSettings], None],
 ) -> Any:
-    """Train what `begin` makes, and return it. When memory runs out, begin again with half the mini-batch.
+    """Train what `begin` makes, and return it. When memory runs out in its steps, begin again with half the mini-batch.
 
     It then starts as a resumed run does: with the untouched weights and the seed, then from the last checkpoint.
-    Raises what ended the training where no less can be held in memory.
+    Raises what ended the training where no less can be held in memory, and whatever ended the beginning, which a
+    smaller mini-batch does not help.
     """
     while True:
-        recipe = begin(settings)
-        smaller = _smaller_if_needed(job, recipe, settings, train)
+        begun = begin(settings)
+        smaller = _smaller_if_needed(job, begun, settings, train)
         if smaller is None:
-            return recipe
+            return begun
         settings = smaller
-        del recipe
+        del begun
         let_go_of_memory()
 
 
 def _smaller_if_needed(
-    job: JobFolder, recipe: Any, settings: TrainSettings, train: Callable[[JobFolder, Any, TrainSettings], None]
+    job: JobFolder, begun: Any, settings: TrainSettings, train: Callable[[JobFolder, Any, TrainSettings], None]
 ) -> TrainSettings | None:
     """Train; the settings to begin again with when memory ran out. The error, whose frames hold the model, is gone."""
     try:
-        train(job, recipe, settings)
+        train(job, begun, settings)
     except Exception as error:
-        if is_out_of_memory(error) and (smaller := halve(job, recipe, settings)):
+        if is_out_of_memory(error) and (smaller := halve(job, begun.recipe, settings)):
             return smaller
         raise
     return None
@@ -132,7 +108,7 @@ def halve(job: JobFolder, recipe: Any, settings: TrainSettings) -> TrainSettings
     """The settings with half the mini-batch, told as advice in the job folder; None where no less can be held."""
     if reads(job.spec["kind"], recipe.objective) == "whole":
         return None
-    current = int((job.last_event("started") or {}).get("mini_batch_size") or settings.batch_size)
+    current = held_at_once(recipe, job.spec["kind"], settings)
     if current <= 1:
         return None
     smaller = current // 2
@@ -151,14 +127,3 @@ def halve(job: JobFolder, recipe: Any, settings: TrainSettings) -> TrainSettings
     )
     job.say(words)
     return settings.model_copy(update={"mini_batch_size": smaller})
-
-
-def let_go_of_memory() -> None:
-    """Give back what an attempt that failed has held; call it when nothing refers to its model any more."""
-    import gc
-
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

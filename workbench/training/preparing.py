@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
 
 from workbench.errors import WorkbenchError
-from workbench.models.limits import InputLimits, limits_of, set_limits
+from workbench.models.limits import limits_of, set_limits
+from workbench.models.number_format import widen_what_learns
 from workbench.settings import TrainSettings
 from workbench.training.adapters import add_adapters
 from workbench.training.freezing import freeze
+from workbench.training.precision import half_format
 
 PICTURE = (512, 512)
 
 
 def prepare(model: Any, settings: TrainSettings) -> None:
-    """Set the model's inputs, prompts and attention, and leave trainable what is to be learnt.
+    """Set how a model reads and what of it learns. Raises WorkbenchError for what it cannot do."""
+    set_inputs(model, settings)
+    set_learning(model, settings)
 
-    Raises WorkbenchError for what this model cannot do.
-    """
+
+def set_inputs(model: Any, settings: TrainSettings) -> None:
+    """Set the model's inputs, prompts and attention. Raises WorkbenchError for what this model cannot do."""
     if settings.max_text_tokens:
         cut_texts(model, settings.max_text_tokens)
-    limits = InputLimits(settings.min_pixels, settings.max_pixels, settings.audio_seconds, settings.video_frames)
-    if limits != InputLimits():
-        set_limits(model, limits)
-        if limits_of(model) != limits:
-            raise WorkbenchError("This model has no place for limits of its inputs. Leave them at 0.")
+    limit_inputs(model, settings)
     for task, prompt in (("query", settings.query_prompt), ("document", settings.document_prompt)):
         if prompt:
             model.prompts[task] = prompt
     if settings.attention != "auto":
         set_attention(model, settings.attention)
+    if settings.attention == "flash_attention_2" and half_format(settings) is None:
+        raise WorkbenchError("The attention flash_attention_2 computes in bf16 or fp16 alone. Choose sdpa.")
+
+
+def limit_inputs(model: Any, settings: TrainSettings) -> None:
+    """Set the limits that the settings name; those that the model brings along and they leave at 0 stay."""
+    names = ("min_pixels", "max_pixels", "audio_seconds", "video_frames")
+    wanted = {name: getattr(settings, name) for name in names if getattr(settings, name)}
+    if not wanted:
+        return
+    limits = replace(limits_of(model), **wanted)
+    set_limits(model, limits)
+    if limits_of(model) != limits:
+        raise WorkbenchError("This model has no place for limits of its inputs. Leave them at 0.")
+
+
+def set_learning(model: Any, settings: TrainSettings) -> None:
+    """Leave trainable what is to be learnt, in numbers wide enough for it. Raises WorkbenchError for what cannot be."""
     if settings.lora_rank:
         add_adapters(model, settings)
     elif settings.frozen_parts:
         freeze(model, settings.frozen_parts)
+    widen_what_learns(model)
 
 
 def cut_texts(model: Any, tokens: int) -> None:

@@ -10,162 +10,151 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.collection.review import settle
-from workbench.collection.store import open_collection
-from workbench.errors import Stopped, WorkbenchError
-from workbench.evaluation.held_out import nothing_held_out
+from workbench.collection.store import Collection, open_collection
+from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
-from workbench.settings import KINDS, TrainSettings, check_settings
+from workbench.models.number_format import in_stored_format
+from workbench.settings import TrainSettings, check_settings
+from workbench.training.adapters import adapted_layers, merge_adapters
+from workbench.training.checkpoints import FOLDER, best_checkpoint, last_checkpoint, step_of, throw_all_away
+from workbench.training.freezing import learning_rates
 from workbench.training.measurements import with_measured_mini_batch
+from workbench.training.noting import noting
 from workbench.training.out_of_memory import held_at_once, told_smaller, until_it_fits
-from workbench.training.pairs import too_few_pairs
-from workbench.training.presets import check_conflicts, first_lesson, learnt_from, preset_settings
+from workbench.training.precision import computing
+from workbench.training.preparing import set_inputs, set_learning
 from workbench.training.verdict import score_second, second_verdict, summarise
 from workbench.workspace import Workspace, disk_full_in_words, new_folder, read_json, write_json
 
-
-def train_spec(
-    workspace: Workspace,
-    *,
-    collection: str,
-    model: str,
-    kind: str = "embedder",
-    preset: str = "quick",
-    overrides: dict[str, Any] | None = None,
-    first_stage: str | None = None,
-    first_stage_dimension: int | None = None,
-    second_collection: str = "",
-    trust_remote_code: bool = False,
-) -> dict[str, Any]:
-    """The whole spec of a run, checked before anything starts. Raises WorkbenchError for what cannot work.
-
-    kind: embedder, reranker or late-interaction. overrides: settings that the user set. first_stage: the embedder whose
-    first documents a reranker puts in order; without one, the newest finished embedder run on the collection, else
-    the model itself or `starter`. second_collection: another one that the model is scored on before and after, which
-    tells what it forgot.
-    """
-    from workbench.models.catalogue import check_trainable, describe
-    from workbench.models.join import has_projections
-    from workbench.training.shape import choose_objective, shape_of
-    from workbench.training.teacher import check_named_models
-
-    if kind not in KINDS:
-        raise WorkbenchError(f"There is no kind of run “{kind}”. Choose {', '.join(KINDS)}.")
-    settle(workspace, collection)
-    data = open_collection(workspace, collection)
-    check_trainable(workspace, model)
-    about = describe(workspace, model)
-    if kind == "embedder" and about["kind"] != "embedder":
-        raise WorkbenchError(f"“{model}” is a {about['kind']} model. Choose an embedder, or the kind {about['kind']}.")
-    check_readable(model, about["modalities"], kind, data.card.modalities)
-    second = open_collection(workspace, second_collection) if second_collection else None
-    if second is not None:
-        check_readable(model, about["modalities"], kind, second.card.modalities)
-        if not second.card.counts.get("eval"):
-            raise nothing_held_out(second_collection)
-    pairs = int(data.card.counts.get("train", 0))
-    if pairs < 2:
-        raise too_few_pairs(collection, pairs)
-    if not data.card.counts.get("eval"):
-        raise nothing_held_out(collection)
-    shape = shape_of(data)
-    learnt, most = learnt_from(data, shape)
-    wanted = first_lesson(workspace, model, kind, overrides)
-    settings = preset_settings(preset, kind, learnt, int(about["parameters"] or 0), wanted, most)  # type: ignore[arg-type]
-    check_conflicts(settings, kind, about)
-    if settings.thaw_after and has_projections(workspace, model) is False:
-        raise WorkbenchError(f"“{model}” has no projections that could learn before the rest. Set Thaw after to 0.")
-    objective = choose_objective(shape, kind, settings)
-    check_named_models(workspace, objective.name, settings)
-    spec: dict[str, Any] = {
-        "kind": kind,
-        "objective": objective.name,
-        "objective_words": objective.sentence,
-        "model": model,
-        "collection": collection,
-        "collection_fingerprint": data.fingerprint,
-        "preset": preset,
-        "settings": settings.model_dump(),
-        "trust_remote_code": trust_remote_code,
-    }
-    if second is not None:
-        spec |= {"second_collection": second_collection, "second_fingerprint": second.fingerprint}
-    if kind != "embedder":
-        spec["first_stage"] = first_stage or default_first_stage(workspace, collection, model, about["kind"])
-        spec["first_stage_dimension"] = first_stage_dimension
-    return spec
-
-
-def check_readable(model: str, readable: list[str], kind: str, modalities: dict[str, list[str]]) -> None:
-    """Raise WorkbenchError if the model is known to be unable to read what it should learn from.
-
-    An embedder must read everything; the other kinds put in order what they can read, and need some of each side.
-    """
-    from workbench.models.embedder import in_words
-
-    sides = [modalities["query"], modalities["document"]]
-    if kind == "embedder":
-        sides = [[modality] for side in sides for modality in side]
-    unread = [modality for side in sides for modality in side if not set(side) & set(readable)]
-    if readable and unread:
-        raise WorkbenchError(
-            f"“{model}” cannot read {in_words(dict.fromkeys(unread))}, which this collection holds; it reads "
-            f"{in_words(readable)}. Choose a model that reads both sides."
-        )
-
-
-def default_first_stage(workspace: Workspace, collection: str, model: str, model_kind: str) -> str:
-    """The embedder a new reranker works behind: the newest finished run on the collection, else the model itself."""
-    found: list[tuple[float, str]] = []
-    for path in workspace.runs.iterdir():
-        try:
-            job = JobFolder(path).job
-            spec, created = dict(job["spec"]), float(job["created"])
-        except (WorkbenchError, TypeError, ValueError):  # a folder whose job.json is damaged is no run
-            continue
-        if spec.get("collection") == collection and spec.get("kind") == "embedder" and (path / "model").is_dir():
-            found.append((created, path.name))
-    if found:
-        return f"run:{max(found)[1]}"
-    return model if model_kind == "embedder" else "starter"
+SUMMARY_FILE = "summary.json"
 
 
 def run_training(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     """Do the run in `job` from where it stands. Returns its summary; raises Stopped, or WorkbenchError in words."""
-    from workbench.training.kinds import RECIPES
     from workbench.training.teacher import fetch_named_models
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     spec, started = job.spec, time.time()
+    if known := read_json(job.path / SUMMARY_FILE):  # it was ended between its summary and its last word
+        throw_all_away(job.path)
+        return dict(known)
     settings = check_settings(spec["settings"])
     job.progress(0, 0, "Loading the model and the collection")
     collection = open_collection(workspace, spec["collection"], spec["collection_fingerprint"])
     fetch_named_models(workspace, str(spec.get("objective", "")), settings)
     settings = told_smaller(job, with_measured_mini_batch(workspace, spec, settings))
+    begun = until_it_fits(job, settings, lambda smaller: begin(workspace, job, collection, smaller), train)
+    job.write_status(step=begun.total_steps, total=begun.total_steps, eta_seconds=None, note="Writing the tuned model")
+    save_model(job, begun.recipe.model)
+    summary = judge(workspace, job, begun.recipe, started)
+    write_json(job.path / SUMMARY_FILE, summary)
+    throw_all_away(job.path)
+    return summary
 
-    def begin(settings: TrainSettings) -> Any:
-        seed_everything(settings.seed)
-        recipe: Any = RECIPES[spec["kind"]](workspace, collection, spec, settings)
-        recipe.folder = job.path
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that is ready for its first step, or for the one after the checkpoint it goes on from."""
+
+    recipe: Any
+    trainer: Any
+    total_steps: int
+    checkpoint: Path | None
+
+
+def begin(workspace: Workspace, job: JobFolder, collection: Collection, settings: TrainSettings) -> Begun:
+    """Load the model, make it ready and score it untouched, then make what it learns from and what trains it."""
+    from workbench.training.kinds import RECIPES
+
+    seed_everything(settings.seed)
+    recipe: Any = RECIPES[job.spec["kind"]](workspace, collection, job.spec, settings, noting(job))
+    recipe.folder = job.path
+    get_ready(workspace, job, recipe)
+    return ready(job, recipe, settings)
+
+
+def get_ready(workspace: Workspace, job: JobFolder, recipe: Any) -> None:
+    """Set up how the model reads and what of it learns, and score it before it has learnt anything.
+
+    Raises WorkbenchError for settings that cannot work with this model before anything is scored.
+    """
+    from workbench.training.thawing import thawing
+
+    settings, model = recipe.settings, recipe.model
+    set_inputs(model, settings)
+    if settings.base_in_4_bit:
+        adapted_layers(model, settings)
+    else:
+        set_learning(model, settings)
+    learning_rates(model, settings.part_learning_rates)
+    thawing(job, model, settings, 1_000)
+    recipe.loss()
+    with computing(settings):
         score_untouched(job, recipe)
         score_second(workspace, job, recipe)
-        return recipe
+    if settings.base_in_4_bit:  # only now: weights in 4 bits are not the untouched ones
+        set_learning(model, settings)
 
-    recipe = until_it_fits(job, settings, begin, train)
-    baseline = score_untouched(job, recipe)
-    total = int((job.last_event("started") or {}).get("steps") or 0)
-    job.write_status(step=total, total=total, eta_seconds=None, note="Scoring the tuned model on all held-out queries")
+
+def ready(job: JobFolder, recipe: Any, settings: TrainSettings) -> Begun:
+    """A recipe whose model is ready, with its lessons and its trainer; what they hold is written down."""
+    from workbench.training.assembling import make_trainer
+    from workbench.training.evaluator import RunEvaluator
+    from workbench.training.record import record
+    from workbench.training.thawing import thawing
+    from workbench.training.trainer import run_callbacks
+
+    (job.path / FOLDER).mkdir(exist_ok=True)
+    checkpoint = last_checkpoint(job.path / FOLDER)
+    seed_everything(settings.seed)
+    datasets = recipe.datasets()
+    steps = count_steps(recipe, datasets, settings)
+    job.emit(
+        "started",
+        step=step_of(checkpoint),
+        steps=steps,
+        resumed=checkpoint is not None,
+        mini_batch_size=held_at_once(recipe, job.spec["kind"], settings),
+    )
+    callbacks = [*run_callbacks(job, settings, steps), *thawing(job, recipe.model, settings, steps)]
+    evaluator = RunEvaluator(job, recipe, steps)
+    trainer = make_trainer(job, job.spec, recipe, settings, datasets, steps, evaluator=evaluator, callbacks=callbacks)
+    record(job, recipe, datasets, trainer)
+    return Begun(recipe, trainer, steps, checkpoint)
+
+
+def train(job: JobFolder, begun: Begun, settings: TrainSettings) -> None:
+    """Train from the last whole checkpoint, or from the start, and leave the best checkpoint's weights in the model."""
+    from workbench.training.trainer import evaluated_steps, is_over
+
+    trainer, checkpoint = begun.trainer, begun.checkpoint
+    if checkpoint is not None:
+        trainer.catch_up(checkpoint, evaluated_steps(begun.total_steps, settings.evaluations))
+        if is_over(trainer.state, settings, begun.total_steps):
+            # Every step was done before the run was interrupted; the library would do one more.
+            trainer._load_from_checkpoint(str(best_checkpoint(checkpoint)))
+            return
+    with disk_full_in_words(job.path):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    job.check_stop()
+
+
+def judge(workspace: Workspace, job: JobFolder, recipe: Any, started: float) -> dict[str, Any]:
+    """Score the tuned model, as it was written, and compare it with the untouched one. started: when this part began.
+
+    Returns the run's summary.
+    """
+    words = "Scoring the tuned model"
     recipe.model.eval()
-    scored = recipe.score(quick=False)
-    second = second_verdict(workspace, job, recipe)
-    save_model(job, recipe.model)
-    summary = summarise(job, baseline, scored, started, second)
-    write_json(job.path / "summary.json", summary)
+    with computing(recipe.settings):
+        scored = recipe.score(quick=False, progress=noting(job, words))
+        second = second_verdict(workspace, job, recipe)
+        summary = summarise(job, score_untouched(job, recipe), scored, started, second)
     job.say(f"the tuned model: NDCG@10 {scored.ndcg:.3f} on {len(scored.per_query):,} held-out queries, kept in model/")
-    shutil.rmtree(job.path / "checkpoints", ignore_errors=True)
     return summary
 
 
@@ -174,61 +163,21 @@ def score_untouched(job: JobFolder, recipe: Any) -> dict[str, Any]:
     path = job.path / "baseline.json"
     if known := read_json(path):
         return dict(known)
-    job.progress(0, 0, "Scoring the untouched model")
+    words = "Scoring the untouched model"
+    job.progress(0, 0, words)
     recipe.model.eval()
-    scored = recipe.score(quick=False, progress=lambda done, total, note: job.check_stop())
+    scored = recipe.score(quick=False, progress=noting(job, words))
     baseline = {"ndcg@10": scored.ndcg, "per_query": scored.per_query.tolist(), "rows": scored.rows}
     if scored.by_direction:
         baseline["by_direction"] = {name: values.tolist() for name, values in scored.by_direction.items()}
+    if scored.followed is not None:
+        baseline["cosines"] = scored.followed.cosines.tolist()
     if scored.first_stage is not None:
         baseline["first_stage"] = scored.first_stage.tolist()
     write_json(path, baseline)
     job.say(f"the untouched model: NDCG@10 {scored.ndcg:.3f} on {len(scored.per_query):,} held-out queries")
     job.emit("evaluation", step=0, untouched=True, metrics={"ndcg@10": scored.ndcg, **scored.more}, results=scored.rows)
     return baseline
-
-
-def train(job: JobFolder, recipe: Any, settings: Any) -> None:
-    """Train from the last whole checkpoint, or from the start, and leave the best checkpoint's weights in the model."""
-    from workbench.training.assembling import make_trainer
-    from workbench.training.evaluator import RunEvaluator
-    from workbench.training.preparing import prepare
-    from workbench.training.record import record
-    from workbench.training.thawing import thawing
-    from workbench.training.trainer import best_checkpoint, last_checkpoint, run_callbacks
-
-    checkpoints = job.path / "checkpoints"
-    checkpoints.mkdir(exist_ok=True)
-    resume_from = last_checkpoint(checkpoints)
-    prepare(recipe.model, settings)
-    datasets = recipe.datasets()
-    total_steps = count_steps(recipe, datasets, settings)
-    job.emit(
-        "started",
-        step=resume_step(resume_from),
-        steps=total_steps,
-        resumed=resume_from is not None,
-        mini_batch_size=held_at_once(recipe, job.spec["kind"], settings),
-    )
-    trainer = make_trainer(
-        job,
-        job.spec,
-        recipe,
-        settings,
-        datasets,
-        total_steps,
-        evaluator=RunEvaluator(job, recipe, total_steps),
-        callbacks=[*run_callbacks(job, settings, total_steps), *thawing(job, recipe.model, settings, total_steps)],
-    )
-    record(job, recipe, datasets, trainer)
-    if resume_from and resume_step(resume_from) >= total_steps:
-        # Every step was done before the run was interrupted; the library would do one more.
-        trainer._load_from_checkpoint(str(best_checkpoint(resume_from)))
-        return
-    with disk_full_in_words(job.path):
-        trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
-    if job.stop_requested() and trainer.state.global_step < total_steps:
-        raise Stopped
 
 
 def count_steps(recipe: Any, datasets: Any, settings: Any) -> int:
@@ -256,10 +205,6 @@ def updates(batches: int, settings: Any) -> int:
     return -(-batches // settings.gradient_accumulation)
 
 
-def resume_step(checkpoint: Path | None) -> int:
-    return int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
-
-
 def seed_everything(seed: int) -> None:
     """The same spec gives the same run: every source of chance starts from the seed."""
     from transformers import set_seed
@@ -268,12 +213,10 @@ def seed_everything(seed: int) -> None:
 
 
 def save_model(job: JobFolder, model: Any) -> None:
-    """Write model/ whole or not at all; a result of an earlier attempt is replaced."""
-    from workbench.training.adapters import merge_adapters
-
+    """Write model/ whole or not at all, in the number format of the model it came from; an earlier one is replaced."""
     merge_adapters(model)
     shutil.rmtree(job.path / "model", ignore_errors=True)
-    with new_folder(job.path / "model") as folder:
+    with new_folder(job.path / "model") as folder, in_stored_format(model):
         model.save_pretrained(str(folder), create_model_card=False)
         (folder / "README.md").write_text(model_card(job), encoding="utf-8")
 

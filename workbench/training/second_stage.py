@@ -29,7 +29,8 @@ from workbench.training.material import (
 )
 from workbench.training.objectives import late_interaction_loss, reranker_loss
 from workbench.training.pairs import Pairs, known_wrong, pair_dataset, training_pairs, with_negatives
-from workbench.training.recipe import Progress, Scored, objective_of
+from workbench.training.precision import learns_in_full
+from workbench.training.recipe import NDCG, Progress, Scored, objective_of
 from workbench.training.shape import shape_of
 from workbench.training.teacher import Teacher
 from workbench.workspace import Workspace
@@ -41,18 +42,31 @@ class RerankingRecipe:
     """What the two kinds of reranker share: a first stage whose first documents they put in order.
 
     passes: how often the data holds each pair, every time with another wrong document. folder: the run's, for what
-    must be kept over a resume.
+    must be kept over a resume. progress: told how far the work before the first step is; it may end it by raising
+    Stopped.
     """
 
     kind = ""
+    chosen_by = NDCG
     passes = 1
     folder: Path | None = None
+    progress: Progress | None = None
 
     def __init__(
-        self, workspace: Workspace, collection: Collection, spec: dict[str, Any], settings: TrainSettings
+        self,
+        workspace: Workspace,
+        collection: Collection,
+        spec: dict[str, Any],
+        settings: TrainSettings,
+        progress: Progress | None = None,
     ) -> None:
+        self.progress = progress
         self.workspace, self.collection, self.settings, self.spec = workspace, collection, settings, spec
-        self.first_stage = load_embedder(workspace, spec["first_stage"])
+        self.first_stage = load_embedder(
+            workspace,
+            spec["first_stage"],
+            trust_remote_code=bool(spec.get("trust_remote_code")) and spec["first_stage"] == spec["model"],
+        )
         self.first_dimension = spec.get("first_stage_dimension")
         self.objective = objective_of(spec, collection, settings, self.kind)
         self.model = self.load()
@@ -75,15 +89,15 @@ class RerankingRecipe:
     def start_from(self, kind: str, made_from_embedder: Callable[[Any, str], Any]) -> Any:
         """The run's base model if it is of this kind already, else one made from the embedder that it is."""
         reference, trust = self.spec["model"], bool(self.spec.get("trust_remote_code"))
+        full = learns_in_full(self.settings)
         if find(self.workspace, reference, trust_remote_code=trust).kind == kind:
-            return load_reranker(self.workspace, reference, trust_remote_code=trust).model
-        embedder = load_embedder(self.workspace, reference, trust_remote_code=trust)
+            return load_reranker(self.workspace, reference, trust_remote_code=trust, full_precision=full).model
+        embedder = load_embedder(self.workspace, reference, trust_remote_code=trust, full_precision=full)
         return made_from_embedder(embedder.model, best_device())
 
     def teacher(self) -> Teacher:
         """The model whose scores are copied."""
-        trust = bool(self.spec.get("trust_remote_code"))
-        return Teacher(self.workspace, self.settings.teacher_model, self.folder, trust=trust)
+        return Teacher(self.workspace, self.settings.teacher_model, self.folder, progress=self.progress)
 
     def extra_arguments(self) -> dict[str, Any]:
         return {}
@@ -127,7 +141,9 @@ class CrossEncoderRecipe(RerankingRecipe):
         if self.objective == "contrastive":
             self.pairs = balanced(self._with_known_wrong())
             return in_batch_datasets(self.collection, self.pairs, form)
-        found = lessons(self.collection, self.pairs, self.first_stage, self.settings, self.first_dimension)
+        found = lessons(
+            self.collection, self.pairs, self.first_stage, self.settings, self.first_dimension, self.progress
+        )
         if self.objective == "margin":
             return margin_dataset(self.collection, found, self.teacher(), form)
         if self.objective in ("lambda", "listwise"):
@@ -176,7 +192,7 @@ class LateInteractionRecipe(RerankingRecipe):
 
     def datasets(self) -> Any:
         settings, count = self.settings, self.settings.mined_negatives
-        wrong = all_wrong(self.collection, self.first_stage, self.first_dimension, max(8, count))
+        wrong = all_wrong(self.collection, self.first_stage, self.first_dimension, max(8, count), self.progress)
         if self.objective == "distillation":
             self.pairs = taught_pairs(self.collection, self.pairs, wrong, self.teacher(), settings)
         else:

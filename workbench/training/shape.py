@@ -17,6 +17,8 @@ from workbench.settings import OBJECTIVES, TrainSettings
 OF_MODELS = ("mined", "generated")
 # From these shares on a few odd scores are not a slip but the way the collection was judged.
 FLOAT_SHARE, GRADED_SHARE, WRONG_SHARE = 0.1, 0.1, 0.2
+# Of single pairs called right or wrong, 72 right ones alone taught more than all 480 did (docs/experiments.md).
+FEW_RIGHT = 64
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Shape:
         )
 
     @property
+    def has_few_right(self) -> bool:
+        """Whether single pairs were judged and so few are right that the wrong ones must teach as well."""
+        return self.is_binary and self.positives < FEW_RIGHT
+
+    @property
     def shows_negatives(self) -> bool:
         """Whether enough queries have known wrong documents to show one beside each pair."""
         return self.queries > 0 and self.queries_with_wrong >= self.queries / 2
@@ -100,6 +107,13 @@ def shape_of(collection: Collection) -> Shape:
         levels=dict(zip(levels.tolist(), counts.tolist(), strict=True)),
         modality_pairs=pairs,
     )
+
+
+def are_degrees(judged: Judged) -> bool:
+    """Whether what people said of these pairs are degrees of similarity, not right or wrong, nor whole grades."""
+    told = judged.scores[~np.isin(judged.sources.astype(str), OF_MODELS)]
+    fractional = int((told != np.round(told)).sum())
+    return fractional > 0 and fractional >= FLOAT_SHARE * len(told)
 
 
 def _modality_pairs(collection: Collection, judged: Judged, right: np.ndarray) -> tuple[dict[str, int], int]:
@@ -143,7 +157,7 @@ def _suited(shape: Shape, kind: str, settings: TrainSettings) -> str:
         return "contrastive-guided"
     if shape.is_float:
         return "similarity"
-    return "binary" if shape.is_binary else "contrastive"
+    return "binary" if shape.has_few_right else "contrastive"
 
 
 def _missing(name: str, shape: Shape, settings: TrainSettings) -> str:
@@ -174,14 +188,15 @@ def _words(name: str, kind: str, shape: Shape, settings: TrainSettings) -> str:
     """Why this objective, as one sentence."""
     reason = "As you chose"
     if settings.objective == "auto":
+        pairs = "You have pairs with wrong documents" if shape.shows_negatives else "You have pairs without negatives"
+        if shape.is_binary and name == "contrastive":
+            pairs = "Your judgements call single pairs right or wrong and the right ones teach most"
         reason = {
             "similarity": "Your scores are degrees of similarity",
-            "binary": "Your judgements call single pairs right or wrong",
+            "binary": "Your judgements call single pairs right or wrong and few are right",
             "contrastive-guided": "You named a guide model",
             "distillation": "You named a teacher model",
-        }.get(
-            name, "You have pairs with wrong documents" if shape.shows_negatives else "You have pairs without negatives"
-        )
+        }.get(name, pairs)
     return f"{reason}, {'so ' if settings.objective == 'auto' else ''}{_lesson(name, kind, shape, settings)}."
 
 

@@ -3,41 +3,60 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
 
-from workbench.errors import WorkbenchError
+from workbench.errors import Stopped
 from workbench.job_folder import JobFolder
 from workbench.models.load import best_device
 from workbench.settings import TrainSettings
 from workbench.training.adapters import has_adapters, load_learnt, save_learnt
+from workbench.training.checkpoints import STATE_FILE, mark_complete, write_state
+from workbench.training.precision import half_format
 from workbench.training.tracking import tracker_arguments
-from workbench.workspace import read_json
 
-COMPLETE = "complete"
-METRIC = "ndcg@10"
+# What an evaluation hands the trainer to choose the best checkpoint by, whichever of its figures that is.
+METRIC = "chosen"
+# A checkpoint by the clock: every so many seconds, or so many times the time that writing one takes if that is longer.
+SAVE_SECONDS, SAVING_SHARE = 600.0, 20
 OPTIMIZERS = {"adafactor": "adafactor", "adamw-8bit": "adamw_bnb_8bit"}
 
 
 class RunCallback(TrainerCallback):
-    """Tells the job folder what the trainer does, marks whole checkpoints, and ends the training at a STOP."""
+    """Tells the job folder what the trainer does, marks whole checkpoints, and ends the training at a STOP.
 
-    def __init__(self, job: JobFolder, total_steps: int) -> None:
+    evaluated: the steps after which the run is scored. Checkpoints are also written by the clock, so that a crash in a
+    long run loses minutes.
+    """
+
+    def __init__(self, job: JobFolder, total_steps: int, evaluated: Collection[int] = ()) -> None:
         self.job = job
         self.total_steps = total_steps
+        self.evaluated = frozenset(evaluated)
+        self.saved_at, self.saving_seconds, self.saved_step = time.monotonic(), 0.0, -1
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """After each optimizer step: progress, and a look whether the user asked for a stop."""
-        if self.job.stop_requested():
-            control.should_save = True
-            control.should_training_stop = True
-        else:
+        try:
             self.job.progress(state.global_step, self.total_steps, "Training")
+        except Stopped:
+            control.should_save = control.should_training_stop = True
+            control.should_evaluate = False  # the scoring that is due is made up for when the run goes on
+        else:
+            control.should_evaluate |= state.global_step in self.evaluated
+            control.should_save |= control.should_evaluate or self._checkpoint_is_due(args, state.global_step)
+        self.asked_at = time.monotonic()
         return control
+
+    def _checkpoint_is_due(self, args: Any, step: int) -> bool:
+        """By the clock, and seldom where writing one takes long; only where the mean loss of some steps is logged, so
+        that no such mean is cut in two by a resume."""
+        waited = time.monotonic() - self.saved_at
+        return step % args.logging_steps == 0 and waited >= max(SAVE_SECONDS, SAVING_SHARE * self.saving_seconds)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """Loss, learning rate and speed go to events.jsonl."""
@@ -54,9 +73,12 @@ class RunCallback(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """A checkpoint counts only when everything of it is on disk."""
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        if args.should_save:
-            (folder / COMPLETE).touch()
+        if not args.should_save:
+            return
+        mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}", state.best_model_checkpoint)
+        if state.global_step != self.saved_step:
+            self.saved_at, self.saved_step = time.monotonic(), state.global_step
+            self.saving_seconds = self.saved_at - self.asked_at
             self.job.emit("checkpoint", step=state.global_step)
 
 
@@ -72,26 +94,33 @@ class EarlyStopping(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """The evaluation just made is in the history already."""
-        if self._waited(state) >= self.patience:
+        if self.waited(state) >= self.patience:
             self.job.say(f"no better for {self.patience} evaluations, so the run ends at step {state.global_step}")
             control.should_training_stop = True
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """A run that was killed after its last evaluation ends at its next step."""
-        if self._waited(state) >= self.patience:
-            control.should_training_stop = True
-
     @staticmethod
-    def _waited(state: Any) -> int:
+    def waited(state: Any) -> int:
         """Evaluations since the best one."""
         scores = [entry[f"eval_{METRIC}"] for entry in state.log_history if f"eval_{METRIC}" in entry]
         return len(scores) - 1 - scores.index(max(scores)) if scores else 0
 
 
+def evaluated_steps(total_steps: int, evaluations: int) -> list[int]:
+    """The steps after which a run is scored: so many, evenly spaced, the last step among them."""
+    count = max(1, min(evaluations, total_steps))
+    return [-(-total_steps * number // count) for number in range(1, count + 1)]
+
+
 def run_callbacks(job: JobFolder, settings: TrainSettings, total_steps: int) -> list[TrainerCallback]:
     """What listens to the trainer of a run."""
     stopping = [EarlyStopping(job, settings.early_stopping)] if settings.early_stopping else []
-    return [RunCallback(job, total_steps), *stopping]
+    return [RunCallback(job, total_steps, evaluated_steps(total_steps, settings.evaluations)), *stopping]
+
+
+def is_over(state: Any, settings: TrainSettings, total_steps: int) -> bool:
+    """Whether a run whose trainer has this state has no step left to do."""
+    waited = settings.early_stopping and EarlyStopping.waited(state) >= settings.early_stopping
+    return bool(state.global_step >= total_steps or waited)
 
 
 def memory() -> dict[str, Any]:
@@ -129,6 +158,52 @@ def trainer_class(base: type, sampler: Callable[..., Any]) -> type:
                 return loss.detach().requires_grad_()
             return loss
 
+        control: Any
+        written_step = -1
+
+        def _evaluate(self, *given: Any, **named: Any) -> dict[str, float]:
+            """First a checkpoint, so that a stop or a crash during the scoring loses no step. Afterwards chance goes on
+            from where the checkpoint has it, as it does in a run that is resumed there."""
+            self._save_checkpoint(self.model, None)
+            self.control = self.callback_handler.on_save(self.args, self.state, self.control)
+            metrics = super()._evaluate(*given, **named)
+            self._load_rng_state(self._checkpoint())
+            self.control.should_save = True
+            return dict(metrics)
+
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            """After a scoring the step's checkpoint is there: only the scores and the best so far are added."""
+            if self.written_step != self.state.global_step:
+                super()._save_checkpoint(model, trial)
+                self.written_step = self.state.global_step
+            elif self.args.should_save:
+                self.keep_scores()
+
+        def _checkpoint(self) -> str:
+            return str(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+
+        def keep_scores(self) -> None:
+            """Put the scores of this step into its checkpoint."""
+            if self.state.best_global_step == self.state.global_step:
+                self.state.best_model_checkpoint = self._checkpoint()
+            write_state(Path(self._checkpoint()), self.state)
+
+        def catch_up(self, checkpoint: Path, evaluated: Collection[int]) -> None:
+            """Take the trainer to where a checkpoint has it, and make up for the scoring if that did not come about."""
+            from transformers import TrainerState
+
+            self.state = TrainerState.load_from_json(str(checkpoint / STATE_FILE))
+            scored = {entry["step"] for entry in self.state.log_history if f"eval_{METRIC}" in entry}
+            if self.state.global_step in scored or self.state.global_step not in evaluated:
+                return
+            self._load_from_checkpoint(str(checkpoint))
+            self.model.eval()
+            scores = self.evaluator(self.model, epoch=self.state.epoch, steps=self.state.global_step)
+            metrics = {f"eval_{METRIC}": scores[METRIC]}
+            self.state.log_history.append({**metrics, "epoch": self.state.epoch, "step": self.state.global_step})
+            self._determine_best_metric(metrics, None)
+            self.keep_scores()
+
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
             if self.args.should_save:
                 super()._save(output_dir, state_dict)
@@ -158,18 +233,13 @@ def training_arguments(
 ) -> Any:
     """The library's training arguments for our settings.
 
-    folder: of the checkpoints, within the run's. Evaluation and checkpoint share a rhythm, so that the best is there
-    to keep. Raises WorkbenchError for a number format that the device has not.
+    folder: of the checkpoints, within the run's. Here only the last step is scored and saved: `RunCallback` asks for
+    all others. Raises WorkbenchError for a number format that the device has not.
     """
     import torch
 
-    if settings.precision == "fp16" and best_device() == "cpu":
-        raise WorkbenchError("The number format fp16 needs a GPU, and there is none here. Choose auto, fp32 or bf16.")
-    rhythm = max(1, -(-total_steps // settings.evaluations))
+    half = half_format(settings)
     workers = loader_processes(settings)
-    bf16 = settings.precision == "bf16" or (
-        settings.precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    )
     return arguments_class(
         output_dir=str(folder),
         max_steps=total_steps,
@@ -180,15 +250,14 @@ def training_arguments(
         warmup_steps=int(settings.warmup_ratio * total_steps),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
-        bf16=bf16,
-        fp16=settings.precision == "fp16",
+        bf16=half == "bf16",
+        fp16=half == "fp16",
         use_cpu=best_device() == "cpu",  # without it bf16 is refused where there is no GPU
         activation_checkpointing=settings.gradient_checkpointing,
         eval_strategy="steps",
-        eval_steps=rhythm,
+        eval_steps=total_steps,
         save_strategy="steps",
-        save_steps=rhythm,
-        save_total_limit=2,
+        save_steps=total_steps,
         load_best_model_at_end=True,
         metric_for_best_model=f"eval_{METRIC}",
         greater_is_better=True,
@@ -226,21 +295,3 @@ def loader_processes(settings: TrainSettings) -> int:
     if torch.cuda.is_available():
         return min(8, max(1, cores - 1))
     return 1 if cores >= 4 else 0
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The latest whole checkpoint; half-written ones, left by a kill or a full disk, are removed."""
-    found = []
-    for path in folder.glob("checkpoint-*"):
-        if (path / COMPLETE).exists():
-            found.append(path)
-        else:
-            shutil.rmtree(path)
-    return max(found, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
-
-
-def best_checkpoint(latest: Path) -> Path:
-    """The best checkpoint as `latest` knows it; `latest` itself where it names none, or one that is gone."""
-    best = (read_json(latest / "trainer_state.json") or {}).get("best_model_checkpoint")
-    found = latest.parent / Path(best).name if best else latest
-    return found if found.is_dir() else latest

@@ -15,6 +15,8 @@ from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
 from workbench.evaluation.statistics import compare
 from workbench.job_folder import JobFolder
+from workbench.training.noting import noting
+from workbench.training.similarity import correlations_compared
 from workbench.workspace import Workspace, read_json, write_json
 
 METRIC = "ndcg@10"
@@ -46,6 +48,8 @@ def summarise(
         "steps": started.get("steps", 0),
         "seconds": time.time() - began + worked_seconds(parts),
     }
+    if scored.followed is not None and "cosines" in baseline:
+        summary["correlation"] = correlations_compared(np.array(baseline["cosines"]), scored.followed)
     return summary | ({"second": second} if second else {})
 
 
@@ -92,9 +96,10 @@ def score_second(workspace: Workspace, job: JobFolder, recipe: Any) -> dict[str,
         return None
     if known := read_json(job.path / SECOND_FILE):
         return dict(known)
-    job.progress(0, 0, f"Scoring the untouched model on {name}")
+    words = f"Scoring the untouched model on {name}"
+    job.progress(0, 0, words)
     collection = open_collection(workspace, str(name), str(job.spec.get("second_fingerprint", "")))
-    scored = {key: values.tolist() for key, values in _scores_on(collection, job, recipe).items()}
+    scored = {key: values.tolist() for key, values in _scores_on(collection, job, recipe, words).items()}
     write_json(job.path / SECOND_FILE, scored)
     return scored
 
@@ -109,13 +114,12 @@ def second_verdict(workspace: Workspace, job: JobFolder, recipe: Any) -> dict[st
     if before is None:
         return None
     name = str(job.spec["second_collection"])
-    job.write_status(note=f"Scoring the tuned model on {name}")
     try:
         collection = open_collection(workspace, name, str(job.spec.get("second_fingerprint", "")))
     except WorkbenchError as error:  # deleted or changed since: no reason to lose the run
         job.say(f"nothing can be said of what was forgotten: {error}")
         return None
-    after = _scores_on(collection, job, recipe)
+    after = _scores_on(collection, job, recipe, f"Scoring the tuned model on {name}")
     comparison = compare(np.array(before["all"]), after["all"])
     return {
         "collection": name,
@@ -127,19 +131,18 @@ def second_verdict(workspace: Workspace, job: JobFolder, recipe: Any) -> dict[st
     }
 
 
-def _scores_on(collection: Collection, job: JobFolder, recipe: Any) -> dict[str, np.ndarray]:
-    """NDCG@10 of each query of another collection, by direction, with the recipe's model as it is now."""
+def _scores_on(collection: Collection, job: JobFolder, recipe: Any, words: str) -> dict[str, np.ndarray]:
+    """NDCG@10 of each query of another collection, by direction, with the recipe's model as it is now.
+
+    words: what the run says meanwhile.
+    """
     from workbench.evaluation.held_out import ALL
     from workbench.evaluation.reranking import score_reranking
     from workbench.evaluation.scoring import score_embedder
     from workbench.models import Embedder, Reranker
 
     recipe.model.eval()
-    reference = str(job.spec["model"])
-
-    def progress(done: int, total: int, note: str) -> None:
-        job.check_stop()
-
+    reference, progress = str(job.spec["model"]), noting(job, words)
     if job.spec["kind"] == "embedder":
         embedder = Embedder(recipe.model, reference, "in training")
         size = embedder.dimension
