@@ -12,7 +12,7 @@ from workbench.collection.writing import CollectionWriter
 from workbench.errors import WorkbenchError
 from workbench.job_folder import create_job_folder
 from workbench.settings import TrainSettings
-from workbench.training.pairs import beyond_the_batch, training_pairs, with_negatives
+from workbench.training.pairs import training_pairs, with_negatives
 from workbench.training.run import run_training
 from workbench.training.spec import train_spec
 from workbench.workspace import Workspace, new_folder
@@ -39,16 +39,6 @@ def test_a_query_for_which_everything_is_right_gets_no_wrong_document_and_ends_n
     assert collection.query_rows[Item(text="all").content_id()] not in drawn.queries
     assert len(drawn) == 2 * 4
     assert np.array_equal(drawn.documents[:4], drawn.documents[4:])
-
-
-def test_a_wrong_document_that_every_batch_shows_anyway_is_not_shown_beside_a_pair(workspace: Workspace) -> None:
-    collection = collection_of(workspace, {name: [Item(text=f"of {name}")] for name in ("a", "b", "c")})
-    pairs = training_pairs(collection)
-    nobodys = len(collection.corpus)
-    wrong = {0: np.array([1, nobodys]), 1: np.array([2])}
-    assert beyond_the_batch(wrong, pairs, batch_size=2) == wrong
-    left = beyond_the_batch(wrong, pairs, batch_size=3)
-    assert {query: rows.tolist() for query, rows in left.items()} == {0: [nobodys]}
 
 
 def test_two_pairs_of_different_kinds_are_too_few(workspace: Workspace) -> None:

@@ -30,7 +30,7 @@ from workbench.training.material import (
     taught_pairs,
 )
 from workbench.training.objectives import check_guide, embedder_loss
-from workbench.training.pairs import beyond_the_batch, known_wrong, training_pairs, with_negatives
+from workbench.training.pairs import known_wrong, training_pairs, with_negatives
 from workbench.training.precision import learns_in_full
 from workbench.training.preparing import routes_of_columns
 from workbench.training.recipe import NDCG, SPEARMAN, Progress, Scored, objective_of
@@ -46,8 +46,7 @@ __all__ = ["RECIPES", "CrossEncoderRecipe", "EmbedderRecipe", "LateInteractionRe
 class EmbedderRecipe:
     """Pairs of each modality pair, and the objective that suits them.
 
-    Where most queries have known wrong documents (told or mined) that no batch shows them anyway, each pass shows
-    another one beside each pair.
+    Where most queries have known wrong documents (told or mined), each pass shows another one beside each pair.
     folder: the run's, for what must be kept over a resume. passes: how often the data holds each pair. progress: told
     how far the work before the first step is; it may end it by raising Stopped.
     """
@@ -92,7 +91,7 @@ class EmbedderRecipe:
         if count:
             wrong = all_wrong(self.collection, self.start, count=max(8, count), progress=self.progress)
         else:
-            wrong = beyond_the_batch(known_wrong(self.collection), self.pairs, settings.batch_size)
+            wrong = known_wrong(self.collection)
             if len(wrong) < len(np.unique(self.pairs[0].queries)) / 2:
                 return
         self.passes = copies(settings)

@@ -143,19 +143,6 @@ def known_wrong(collection: Collection, mined: bool | None = None) -> dict[int, 
     return rows_by_query(judged.queries[wrong], judged.documents[wrong])
 
 
-def beyond_the_batch(wrong: dict[int, np.ndarray], pairs: list[Pairs], batch_size: int) -> dict[int, np.ndarray]:
-    """The wrong documents, by query row, that a batch would not show to the query anyway.
-
-    Where a batch holds every query, the right documents of the others are its wrong ones already. Such a document
-    beside a pair keeps its own query out of the batch, so that all queries have fewer to be told apart from.
-    """
-    if any(len(np.unique(one.queries)) > batch_size for one in pairs):
-        return wrong
-    shown = np.concatenate([one.documents for one in pairs])
-    left = {query: rows[~np.isin(rows, shown)] for query, rows in wrong.items()}
-    return {query: rows for query, rows in left.items() if len(rows)}
-
-
 def rows_by_query(queries: np.ndarray, documents: np.ndarray) -> dict[int, np.ndarray]:
     """The documents of each query, from two parallel arrays of rows."""
     if not len(queries):
