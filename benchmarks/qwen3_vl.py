@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,20 @@ def _save_processor(folder: Path, most_pixels: int) -> Any:
     told["auto_map"] = {"AutoProcessor": "picture_processor.PictureProcessor"}
     path.write_text(json.dumps(told, indent=2), encoding="utf-8")
     return words
+
+
+def attention(folder: Path) -> str:
+    """Flash attention where it is installed and this model answers with it, else SDPA."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    if not torch.cuda.is_available() or importlib.util.find_spec("flash_attn") is None:
+        return "sdpa"
+    try:
+        given = {"attn_implementation": "flash_attention_2", "dtype": torch.bfloat16}
+        model = SentenceTransformer(str(folder), device="cuda", trust_remote_code=True, model_kwargs=given)
+        model.encode([{"text": "a word"}])
+    except Exception as error:  # whatever it is, the other attention is measured then, and this is told
+        print(f"flash attention cannot be used: {error}", file=sys.stderr)
+        return "sdpa"
+    return "flash_attention_2"

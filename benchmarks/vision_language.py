@@ -36,12 +36,13 @@ from benchmarks.turns import SURROUNDINGS, tell
 SHARES = {"model": 0.4, "fit": 0.5, "ours": 0.5, "guide": 1.0}
 TINY = {"batch": 8, "pixels": 96, "steps": 2}
 SPARE_SECONDS = 5.0
+RATE = 2e-5
 
 
 def make(options: argparse.Namespace) -> dict[str, Any]:
     """Write the model, the pictures and the spec of a run."""
     from benchmarks.batching import make_pairs, write_both
-    from benchmarks.qwen3_vl import has_torchvision, make_model
+    from benchmarks.qwen3_vl import attention, has_torchvision, make_model
     from workbench.models.load import best_device
     from workbench.training.spec import train_spec
     from workbench.workspace import open_workspace, write_json
@@ -50,25 +51,16 @@ def make(options: argparse.Namespace) -> dict[str, Any]:
     device = "cuda" if best_device() == "cuda" else "cpu"
     parameters = make_model(folder / "model", tiny=options.tiny, most_pixels=side * side, device=device)
     write_both(folder, make_pairs(options.batch * (options.steps + 1), side))
+    chosen = attention(folder / "model")
     spec = train_spec(
         open_workspace(folder),
         collection="photographs",
         model=str(folder / "model"),
-        overrides={"batch_size": options.batch, "attention": attention(), "precision": "bf16", "learning_rate": 2e-5},
+        overrides={"batch_size": options.batch, "attention": chosen, "precision": "bf16", "learning_rate": RATE},
         trust_remote_code=not has_torchvision(),
     )
     write_json(folder / "spec.json", spec)
-    return {"parameters": parameters, "attention": attention(), "own_processor": not has_torchvision(), **machine()}
-
-
-def attention() -> str:
-    """The fastest that is here."""
-    import importlib.util
-
-    import torch
-
-    there = torch.cuda.is_available() and importlib.util.find_spec("flash_attn") is not None
-    return "flash_attention_2" if there else "sdpa"
+    return {"parameters": parameters, "attention": chosen, "own_processor": not has_torchvision(), **machine()}
 
 
 def machine() -> dict[str, Any]:
@@ -130,13 +122,14 @@ def guide(options: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.steps import step_clock, watched
     from workbench.models.vectors import halvings
     from workbench.training.meter import Meter
+    from workbench.workspace import read_json
 
-    meter = Meter()
+    meter, spec = Meter(), read_json(options.folder / "spec.json")
     model = SentenceTransformer(
         str(options.folder / "model"),
         device="cuda" if torch.cuda.is_available() else "cpu",
         trust_remote_code=True,
-        model_kwargs={"attn_implementation": attention(), "dtype": torch.bfloat16},
+        model_kwargs={"attn_implementation": spec["settings"]["attention"], "dtype": torch.bfloat16},
     )
     inner = CachedMultipleNegativesRankingLoss(model, mini_batch_size=1)
     sizes = halvings(model.get_embedding_dimension())
@@ -145,7 +138,7 @@ def guide(options: argparse.Namespace) -> dict[str, Any]:
         max_steps=options.steps + 1,
         per_device_train_batch_size=options.batch,
         batch_sampler=BatchSamplers.NO_DUPLICATES,
-        learning_rate=2e-5,
+        learning_rate=RATE,
         warmup_ratio=0.1,
         bf16=True,
         use_cpu=not torch.cuda.is_available(),
