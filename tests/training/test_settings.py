@@ -95,6 +95,47 @@ def test_what_belongs_to_embedders_is_refused_to_a_reranker() -> None:
     assert told(values, model=RERANKER) == ["hardness", "guide_model", "mined_negatives", "query_prompt"]
 
 
+LATE = ModelFacts("late-interaction", ("text", "image"))
+
+
+@pytest.mark.parametrize(
+    ("field", "model", "values"),
+    [
+        ("temperature", LATE, {"temperature": 0.1, "objective": "contrastive"}),
+        ("temperature", EMBEDDER, {"temperature": 0.1, "objective": "binary"}),
+        ("temperature", EMBEDDER, {"temperature": 0.1, "objective": "margin", "teacher_model": "starter"}),
+        ("temperature", RERANKER, {"temperature": 0.1}),
+        ("matryoshka_dimensions", RERANKER, {"matryoshka_dimensions": [32]}),
+        ("matryoshka_dimensions", LATE, {"matryoshka_dimensions": [32]}),
+        ("matryoshka_weights", RERANKER, {"matryoshka_weights": [2]}),
+        ("negatives_per_query", EMBEDDER, {"negatives_per_query": 5}),
+        ("negatives_per_query", LATE, {"negatives_per_query": 5}),
+        ("mined_negatives", EMBEDDER, {"mined_negatives": 2, "objective": "similarity"}),
+        ("mined_negatives", EMBEDDER, {"mined_negatives": 2, "objective": "graded"}),
+        ("mini_batch_size", EMBEDDER, {"mini_batch_size": 2, "objective": "binary"}),
+        ("mini_batch_size", RERANKER, {"mini_batch_size": 2, "objective": "margin", "teacher_model": "starter"}),
+    ],
+)
+def test_what_would_silently_do_nothing_is_refused(field: str, model: ModelFacts, values: dict[str, Any]) -> None:
+    assert told(values, model=model) == [field]
+    assert told({name: value for name, value in values.items() if name != field}, model=model) == []
+
+
+def test_what_the_objective_uses_that_auto_stands_for_is_known_before_the_start(demo_workspace: Workspace) -> None:
+    def spec(kind: str, *overrides: str) -> dict[str, Any]:
+        values = parse_overrides(list(overrides))
+        return train_spec(demo_workspace, collection="demo", model="starter", kind=kind, overrides=values)
+
+    taught = spec("late-interaction", "temperature=0.1", "teacher_model=starter")
+    assert taught["objective"] == "distillation"
+    with pytest.raises(WorkbenchError) as caught:
+        spec("late-interaction", "temperature=0.1")
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["Temperature (temperature)"]
+    with pytest.raises(WorkbenchError) as caught:
+        spec("embedder", "guide_model=starter", "teacher_model=starter")
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["Guide model (guide_model)"]
+
+
 def test_a_run_with_settings_that_cannot_work_is_refused_with_all_of_them(demo_workspace: Workspace) -> None:
     overrides = parse_overrides(["lora_dora=true", "early_stopping=9", "matryoshka_weights=1,2"])
     with pytest.raises(WorkbenchError, match="cannot work together") as caught:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.settings.lesson import OBJECTIVES
+from workbench.settings.taken import of_no_use
 
 if TYPE_CHECKING:
     from workbench.settings import TrainSettings
@@ -117,9 +118,8 @@ def _objective(settings: TrainSettings, model: ModelFacts) -> Iterator[Conflict]
         yield "teacher_model", "Only the objectives margin and distillation take a teacher model. Leave it empty."
     if objective in ("margin", "distillation") and not settings.teacher_model:
         yield "teacher_model", f"The objective {objective} needs a teacher model to learn from."
-    if settings.mined_negatives and model.kind == "reranker":
-        yield "mined_negatives", "A reranker looks for its own wrong answers: set Negatives per query. Set this to 0."
     yield from _matryoshka(settings, model)
+    yield from of_no_use(settings, model.kind)
 
 
 def _matryoshka(settings: TrainSettings, model: ModelFacts) -> Iterator[Conflict]:

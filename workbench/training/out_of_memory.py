@@ -11,20 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.job_folder import JobFolder
 from workbench.models.memory import WORDS, chain, is_out_of_memory, let_go_of_memory
+from workbench.settings.taken import BY_LOSS, IN_PIECES
 
 if TYPE_CHECKING:
     from workbench.settings import TrainSettings
 
 __all__ = ["WORDS", "chain", "is_out_of_memory", "let_go_of_memory"]
 ABOUT = "out of memory"
-# How an objective's batch can be read with the same result: by the loss itself in mini-batches, or in pieces whose
-# gradients are averaged. Every other one compares the whole batch at once.
-BY_LOSS = {
-    "embedder": ("contrastive", "contrastive-guided", "graded"),
-    "reranker": ("contrastive", "lambda", "listwise"),
-    "late-interaction": ("contrastive", "distillation"),
-}
-IN_PIECES = {"reranker": ("bce", "distillation")}
 USUAL = {"embedder": "contrastive", "reranker": "bce", "late-interaction": "contrastive"}
 
 

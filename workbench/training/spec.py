@@ -72,6 +72,7 @@ def train_spec(
     if settings.thaw_after and has_projections(workspace, model) is False:
         raise WorkbenchError(f"“{model}” has no projections that could learn before the rest. Set Thaw after to 0.")
     objective = choose_objective(shape, kind, settings)
+    check_conflicts(settings.model_copy(update={"objective": objective.name}), kind, about)
     check_named_models(workspace, objective.name, settings)
     spec: dict[str, Any] = {
         "kind": kind,
