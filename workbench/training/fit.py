@@ -30,8 +30,10 @@ TERM_PATIENCE_SECONDS = 3.0
 RESTARTS = 6
 # The mini-batches to begin with: small enough for most devices, far enough apart for a line; and of a small model.
 FIRST_SIZES, FIRST_SIZES_OF_SMALL = (2, 8), (8, 32)
-# Objectives for which a row of lessons is one query with all of its documents.
-BY_QUERY = ("lambda", "listwise")
+# Objectives of a reranker whose rows are single pairs; a row of any other is a right document and its wrong ones.
+PAIR_BY_PAIR = ("bce", "distillation")
+# Objectives that learn from what is judged wrong by itself as well, not only beside what is right.
+ALL_JUDGED = ("similarity", "binary")
 
 
 def fit(workspace: Workspace, spec: dict[str, Any], *, measured: bool = True) -> dict[str, Any]:
@@ -168,9 +170,14 @@ def largest_that_fits(points: list[list[int]], budget: int, at_most: int) -> int
 def expected_steps(collection: Collection, spec: dict[str, Any]) -> int:
     """About how many optimizer steps the run will take, without making its lessons."""
     settings: TrainSettings = check_settings(spec["settings"])
-    pairs = max(1, int(collection.card.counts.get("train", 0)) - int(collection.card.counts.get("wrong", 0)))
-    rows = pairs * settings.epochs
-    if spec["kind"] == "reranker" and spec.get("objective") not in BY_QUERY:
-        rows *= 1 + settings.negatives_per_query
-    steps = max(1, round(rows / settings.batch_size / settings.gradient_accumulation))
+    counts, objective, batch = collection.card.counts, spec.get("objective"), settings.batch_size
+    wrong = 0 if objective in ALL_JUDGED else int(counts.get("wrong", 0))
+    rows = max(1, int(counts.get("train", 0)) - wrong) * settings.epochs
+    if spec["kind"] == "reranker":
+        shown = 1 + settings.negatives_per_query
+        if objective in PAIR_BY_PAIR:
+            rows *= shown
+        else:
+            batch = max(2, batch // shown)
+    steps = max(1, round(rows / batch / settings.gradient_accumulation))
     return min(steps, settings.max_steps) if settings.max_steps else steps
