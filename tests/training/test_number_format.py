@@ -17,6 +17,7 @@ from workbench.settings import TrainSettings
 from workbench.training import precision
 from workbench.training.precision import computing, half_format, learns_in_full
 from workbench.training.preparing import prepare
+from workbench.training.presets import conflicts_here
 from workbench.training.run import run_training
 from workbench.workspace import Workspace
 
@@ -90,6 +91,7 @@ def test_a_gpu_that_only_imitates_bf16_computes_in_32_bits(
     if not own:
         with pytest.raises(WorkbenchError, match="cannot compute in bf16"):
             half_format(TrainSettings(precision="bf16"))
+        assert [name for name, _ in conflicts_here(TrainSettings(precision="bf16"), "embedder", {})] == ["precision"]
 
 
 def test_fp16_is_refused_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,11 +18,18 @@ def half_format(settings: TrainSettings) -> str | None:
     device = best_device()
     if settings.precision == "fp16" and device == "cpu":
         raise WorkbenchError("The number format fp16 needs a GPU, and there is none here. Choose auto, fp32 or bf16.")
-    if settings.precision == "bf16" and device == "cuda" and not computes_bf16():
-        raise WorkbenchError("This GPU cannot compute in bf16, it would only imitate it. Choose auto, fp32 or fp16.")
+    if words := lacks_format(settings):
+        raise WorkbenchError(words)
     if settings.precision == "auto":
         return "bf16" if device == "cuda" and computes_bf16() else None
     return settings.precision if settings.precision != "fp32" else None
+
+
+def lacks_format(settings: TrainSettings) -> str:
+    """Why the GPU here cannot compute in bf16, where that is asked of it; empty where nothing is in the way."""
+    if settings.precision != "bf16" or best_device() != "cuda" or computes_bf16():
+        return ""
+    return "This GPU cannot compute in bf16, it would only imitate it. Choose auto, fp32 or fp16."
 
 
 def computes_bf16() -> bool:

@@ -19,6 +19,7 @@ from workbench.settings import (
     check_settings,
     conflicts,
 )
+from workbench.training.precision import lacks_format
 from workbench.training.shape import Shape
 from workbench.workspace import Workspace
 
@@ -105,7 +106,8 @@ def conflicts_here(settings: TrainSettings, kind: str, about: dict[str, Any]) ->
     facts = ModelFacts(
         kind, tuple(about.get("modalities") or ()), dimension, tuple(halvings(int(dimension))) if dimension else ()
     )
-    return conflicts(settings, device=best_device() if asks_for_a_device(settings) else "cpu", model=facts)
+    found = conflicts(settings, device=best_device() if asks_for_a_device(settings) else "cpu", model=facts)
+    return [*found, *([("precision", words)] if (words := lacks_format(settings)) else [])]
 
 
 def check_conflicts(settings: TrainSettings, kind: str, about: dict[str, Any]) -> None:
