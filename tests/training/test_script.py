@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from training.planted import pair_rows, planted, scored_rows
 
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder, create_job_folder
+from workbench.settings import OBJECTIVES
 from workbench.training.record import RECIPE_FILE
-from workbench.training.run import run_training, train_spec
+from workbench.training.run import run_training
 from workbench.training.script import script_of
-from workbench.workspace import Workspace, read_json, write_json
+from workbench.training.spec import train_spec
+from workbench.workspace import Workspace, open_workspace, read_json, write_json
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +48,48 @@ def run_script(text: str, workspace: Workspace, folder: Path) -> Path:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     return next(folder.glob("script-*"))
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Collections of texts: with one right document a query, with grades, with degrees and with labels."""
+    workspace = open_workspace(tmp_path_factory.mktemp("texts"))
+    planted(workspace, "pairs", pair_rows()[:40])
+    planted(workspace, "graded", scored_rows(lambda shared, _: shared, 80))
+    planted(workspace, "similarity", scored_rows(lambda shared, generator: 0.4 * shared + 0.1 * generator.random(), 80))
+    planted(workspace, "binary", scored_rows(lambda shared, _: shared == 2, 80))
+    return workspace
+
+
+def trained_on_texts(workspace: Workspace, kind: str, **settings: Any) -> JobFolder:
+    """A run of three steps on the texts that suit its objective."""
+    objective = settings.get("objective", "")
+    name = objective if workspace.collection(objective or "pairs").exists() else "pairs"
+    overrides = {"max_steps": 3, "batch_size": 8, "evaluations": 1, "evaluation_queries": 10, "seed": 3} | settings
+    first = {} if kind == "embedder" else {"first_stage": "starter"}
+    spec = train_spec(workspace, collection=name or "pairs", model="starter", kind=kind, overrides=overrides, **first)  # type: ignore[arg-type]
+    job = create_job_folder(free_folder(workspace), "train", spec, {})
+    run_training(workspace, job)
+    return job
+
+
+def free_folder(workspace: Workspace) -> Path:
+    return workspace.run(f"run-{len(list(workspace.runs.iterdir()))}")
+
+
+def run_alike(job: JobFolder, workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a run's script in this process, and compare."""
+    text = script_of(job)
+    assert text.startswith("# Reproduces the run"), text[:500]
+    assert text.count("\n") < 120
+    assert "workbench" not in "\n".join(line for line in text.splitlines() if "import" in line)
+    (folder / "again.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["again.py", str(workspace.root)])
+    runpy.run_path(str(folder / "again.py"), run_name="__main__")
+    losses = losses_of(job)
+    assert len(losses) == job.status().total
+    assert losses_in(next(folder.glob("script-*"))) == pytest.approx(losses, rel=1e-5)
 
 
 def losses_of(job: JobFolder) -> dict[int, float]:
@@ -86,13 +132,57 @@ def test_the_script_follows_the_settings_of_the_run(demo_workspace: Workspace, t
     assert losses_in(run_script(text, demo_workspace, tmp_path)) == pytest.approx(losses_of(job), rel=1e-5)
 
 
-def test_a_reranker_made_from_an_embedder_is_called_no_reproduction(demo_workspace: Workspace) -> None:
-    few = {"max_steps": 2, "evaluations": 1}
-    job = trained(demo_workspace, "second", kind="reranker", first_stage="starter", overrides=few)
+EVERY = [
+    *[("embedder", objective) for objective in OBJECTIVES["embedder"]],
+    *[("reranker", objective) for objective in OBJECTIVES["reranker"]],
+    *[("late-interaction", objective) for objective in OBJECTIVES["late-interaction"]],
+]
+
+
+@pytest.mark.parametrize(("kind", "objective"), EVERY)
+def test_every_kind_and_objective_has_a_script_with_the_losses_of_the_run(
+    kind: str, objective: str, texts: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {"objective": objective}
+    if objective in ("margin", "distillation"):
+        settings["teacher_model"] = "starter"
+    if objective == "contrastive-guided":
+        settings["guide_model"] = "starter"
+    run_alike(trained_on_texts(texts, kind, **settings), texts, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("reranker", {"mini_batch_size": 2}),
+        ("late-interaction", {"mini_batch_size": 2, "mined_negatives": 2}),
+        ("embedder", {"lora_rank": 4, "lora_dropout": 0.2, "attention": "eager"}),
+        ("late-interaction", {"lora_rank": 4, "lora_rank_stabilised": True, "lora_targets": ["q_proj"]}),
+    ],
+)
+def test_a_script_follows_what_holds_less_in_memory(
+    kind: str, settings: dict[str, Any], texts: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_alike(trained_on_texts(texts, kind, **settings), texts, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("kind", ["reranker", "late-interaction"])
+def test_a_second_stage_made_from_an_embedder_is_made_again_by_its_script(
+    kind: str, demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    few = {"max_steps": 2, "evaluations": 1, "batch_size": 8}
+    job = trained(demo_workspace, f"second-{kind}", kind=kind, first_stage="starter", overrides=few)
     text = script_of(job)
-    assert "NOT a reproduction" in text.splitlines()[0]
-    assert any("a reranker model that the workbench makes from starter" in line for line in text.splitlines()[1:4])
-    ast.parse(text)
+    assert text.startswith("# Reproduces the run") and text.count("\n") < 120
+    assert losses_in(run_script(text, demo_workspace, tmp_path)) == pytest.approx(losses_of(job), rel=1e-5)
+
+
+def test_a_script_reads_inputs_within_the_limits_of_the_run(
+    demo_workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {"max_pixels": 1500, "audio_seconds": 0.3}
+    job = trained(demo_workspace, "limited", overrides={"max_steps": 2, "evaluations": 1, "batch_size": 8} | limits)
+    run_alike(job, demo_workspace, tmp_path, monkeypatch)
 
 
 def test_what_a_user_wrote_stays_text(job: JobFolder, tmp_path: Path) -> None:
@@ -111,13 +201,13 @@ def test_what_a_user_wrote_stays_text(job: JobFolder, tmp_path: Path) -> None:
 
 def test_what_a_script_cannot_repeat_is_told_in_its_first_lines(job: JobFolder) -> None:
     spec = job.spec
-    spec["settings"]["lora_rank"] = 8
+    spec["settings"]["base_in_4_bit"] = True
     other = create_job_folder(job.path.parent / "adapters", "train", spec, {})
     for name in (RECIPE_FILE, "rows.npz"):
         (other.path / name).write_bytes((job.path / name).read_bytes())
     first = script_of(other).splitlines()[:4]
     assert "NOT a reproduction" in first[0]
-    assert "lora_rank = 8" in first[1]
+    assert "base_in_4_bit = True" in first[1]
 
 
 def test_a_run_that_has_not_begun_has_no_script_yet(job: JobFolder) -> None:

@@ -99,18 +99,20 @@ def _distillation(model: Any, settings: TrainSettings) -> Any:
     from sentence_transformers.sentence_transformer.losses import DistillKLDivLoss
 
     return DistillKLDivLoss(
-        model, similarity_fct=_sharpened(settings.temperature), teacher_temperature=settings.temperature
+        model, similarity_fct=Sharpened(settings.temperature), teacher_temperature=settings.temperature
     )
 
 
-def _sharpened(temperature: float) -> Callable[[Any, Any], Any]:
+class Sharpened:
     """Cosines over the temperature. The loss's own setting for that would shrink the gradients by its square."""
-    from sentence_transformers.util import pairwise_cos_sim
 
-    def sharpened_cosine(queries: Any, documents: Any) -> Any:
-        return pairwise_cos_sim(queries, documents) / temperature
+    def __init__(self, temperature: float) -> None:
+        from sentence_transformers.util import pairwise_cos_sim
 
-    return sharpened_cosine
+        self.temperature, self.cosine = temperature, pairwise_cos_sim
+
+    def __call__(self, queries: Any, documents: Any) -> Any:
+        return self.cosine(queries, documents) / self.temperature
 
 
 EMBEDDER_LOSSES: dict[str, Callable[[Any, TrainSettings], Any]] = {

@@ -2,7 +2,8 @@
 
     recipe.json    the class of the model, the folder it starts from, the trainer's arguments, the loss as code, the
                    tables' columns, and in words whatever a script could not repeat
-    rows.npz       for each table of lessons: the rows of its columns, and its batches in their order, epoch by epoch
+    rows.npz       for each table of lessons: the rows of its columns, and its batches in their order, epoch by epoch;
+                   and the first weights of what no folder holds: a fresh head, adapters
 
 Read from the objects themselves at the start of a run, so it cannot say something else than what was done.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import inspect
 import os
 from typing import Any
 
@@ -19,12 +19,13 @@ import numpy as np
 
 from workbench.job_folder import JobFolder
 from workbench.models.items import InputForm
-from workbench.models.source import find
-from workbench.models.starter import starter_folder
+from workbench.training.record_loss import is_plain, written_loss
+from workbench.training.record_model import adapters_of, frozen_names, made_of, new_weights, set_on, start_of
 from workbench.workspace import Workspace, write_json
 
 RECIPE_FILE, ROWS_FILE = "recipe.json", "rows.npz"
 CLASSES = {"embedder": "SentenceTransformer", "reranker": "CrossEncoder", "late-interaction": "MultiVectorEncoder"}
+OUR_BATCHES = ("workbench.training.batches", "workbench.training.pieces")
 # Where the trainer writes, how it scores and what it shows are a run's own; a script has no need of them.
 OWN_ARGUMENTS = {
     "output_dir", "eval_strategy", "eval_steps", "save_total_limit", "load_best_model_at_end", "do_eval",
@@ -41,17 +42,23 @@ def record(job: JobFolder, recipe: Any, datasets: Any, trainer: Any) -> None:
     if (job.path / RECIPE_FILE).exists() or not trainer.args.should_save:
         return
     tables = datasets if isinstance(datasets, dict) else {"": datasets}
+    spec, settings, workspace = job.spec, recipe.settings, Workspace(job.path.parent.parent)
     missing: list[str] = []
-    steps = int(trainer.args.max_steps) * int(trainer.args.gradient_accumulation_steps)
-    arrays, columns = _rows(tables, recipe, trainer, steps, missing)
-    loss, imports = _loss(trainer.loss, missing)
+    arrays, columns = _rows(tables, _sampler(spec["kind"], recipe), trainer, missing)
+    arrays |= new_weights(recipe.model)
+    loss, imports = written_loss(trainer.loss, missing)
+    trusted, guided = bool(spec.get("trust_remote_code")), recipe.objective == "contrastive-guided"
     described = {
-        "class": CLASSES[job.spec["kind"]],
-        "start": _start(Workspace(job.path.parent.parent), job.spec, missing),
+        "class": CLASSES[spec["kind"]],
+        "start": start_of(workspace, str(spec["model"]), trusted),
+        "made_of": made_of(recipe.model),
+        "guide": start_of(workspace, settings.guide_model, False) if guided else None,
         "loss": loss,
         "imports": imports,
         "arguments": arguments_that_differ(trainer.args, missing),
-        "frozen": _frozen(recipe),
+        "frozen": frozen_names(recipe),
+        "adapters": adapters_of(settings),
+        "set_on": set_on(recipe.model),
         "columns": columns,
         "modalities": _modalities(recipe.collection),
         "form": dataclasses.asdict(InputForm.of(recipe.model)),
@@ -75,7 +82,7 @@ def arguments_that_differ(arguments: Any, missing: list[str]) -> dict[str, Any]:
             continue
         if value is False and default is None:  # what the library itself makes of None
             continue
-        if _plain(value):
+        if is_plain(value):
             found[one.name] = value
         elif default is not None:
             missing.append(f"the trainer's argument {one.name}")
@@ -84,13 +91,18 @@ def arguments_that_differ(arguments: Any, missing: list[str]) -> dict[str, Any]:
     return found
 
 
-def _rows(
-    tables: dict[str, Any], recipe: Any, trainer: Any, steps: int, missing: list[str]
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The columns of each table and its batches of as many epochs as `steps` batches can take."""
-    from workbench.training import batches as ours
+def _sampler(kind: str, recipe: Any) -> Any:
+    """The function by which the trainer asked for its batches, once more."""
+    from workbench.training.pieces import in_pieces, pieces_a_batch
 
-    ask, described, samplers = recipe.sampler(), [], []
+    return in_pieces(recipe.sampler(), pieces_a_batch(kind, recipe.objective, recipe.settings))
+
+
+def _rows(
+    tables: dict[str, Any], ask: Any, trainer: Any, missing: list[str]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The columns of each table and its batches of as many epochs as the run can take; `ask` gives the batches."""
+    described, samplers = [], []
     arrays: dict[str, Any] = {}
     for number, (name, dataset) in enumerate(tables.items()):
         transform = dataset.format["format_kwargs"]["transform"]
@@ -98,88 +110,31 @@ def _rows(
         sides = getattr(transform, "keywords", {}).get("transform", transform).sides
         plain = dataset.with_format(None)
         for column in plain.column_names:
-            arrays[f"{number}.{column}"] = np.array(plain[column][:])
+            arrays |= _column(f"{number}.{column}", plain[column][:])
         described.append({"name": name, "columns": {column: sides.get(column) for column in plain.column_names}})
         samplers.append(ask(dataset, batch_size=trainer.args.per_device_train_batch_size))
-    if not all(type(sampler).__module__ == ours.__name__ for sampler in samplers):
+    if not all(type(sampler).__module__ in OUR_BATCHES for sampler in samplers):
         missing.append("the order of the batches, which the library draws itself here")
         return arrays, described
-    epochs = max(1, -(-steps // max(1, sum(len(sampler) for sampler in samplers))))
+    batches = int(trainer.args.max_steps) * int(trainer.args.gradient_accumulation_steps)
+    epochs = max(1, -(-batches // max(1, sum(len(sampler) for sampler in samplers))))
     for number, sampler in enumerate(samplers):
         for epoch in range(epochs):
             sampler.set_epoch(epoch)
-            batches = list(sampler)
-            arrays[f"{number}.order.{epoch}"] = np.array([row for batch in batches for row in batch], np.int64)
-            arrays[f"{number}.sizes.{epoch}"] = np.array([len(batch) for batch in batches], np.int64)
+            order = list(sampler)
+            arrays[f"{number}.order.{epoch}"] = np.array([row for batch in order for row in batch], np.int64)
+            arrays[f"{number}.sizes.{epoch}"] = np.array([len(batch) for batch in order], np.int64)
     return arrays, described
 
 
-def _loss(loss: Any, missing: list[str]) -> tuple[str | None, list[list[str]]]:
-    """The loss as an expression over `model`, and the (module, name) pairs it imports.
-
-    Every argument of its constructor must be readable from the object, else the expression is None.
-    """
-    imports: list[list[str]] = []
-    try:
-        if isinstance(loss, dict):
-            return "{" + ", ".join(
-                f"{name!r}: {_expression(one, imports)}" for name, one in loss.items()
-            ) + "}", imports
-        return _expression(loss, imports), imports
-    except LookupError as error:
-        missing.append(f"the loss, of which {error.args[0]} cannot be written down")
-        return None, []
-
-
-def _expression(loss: Any, imports: list[list[str]]) -> str:
-    """The call that makes this loss. Raises LookupError for an argument that cannot be read back."""
-    kind = type(loss)
-    if not kind.__module__.startswith("sentence_transformers."):
-        raise LookupError(kind.__name__)
-    imports.append([kind.__module__.rsplit(".", 1)[0], kind.__name__])
-    words = []
-    for name, parameter in list(inspect.signature(kind.__init__).parameters.items())[1:]:
-        if name == "model":
-            words.append("model")
-            continue
-        if name == "loss":
-            words.append(_expression(loss.loss, imports))
-            continue
-        # The cached losses hand their arguments on to the plain one inside.
-        holder = loss if hasattr(loss, name) else getattr(loss, "loss", None)
-        if not hasattr(holder, name):
-            raise LookupError(f"{kind.__name__}.{name}")
-        value = getattr(holder, name)
-        if value is parameter.default or (_plain(value) and value == parameter.default):
-            continue
-        if not _plain(value):
-            raise LookupError(f"{kind.__name__}.{name}")
-        words.append(f"{name}={value!r}")
-    return f"{kind.__name__}({', '.join(words)})"
-
-
-def _start(workspace: Workspace, spec: dict[str, Any], missing: list[str]) -> dict[str, Any]:
-    """Where the plain library finds the model that the run starts from."""
-    reference, trusted = str(spec["model"]), bool(spec.get("trust_remote_code"))
-    source = find(workspace, reference, trust_remote_code=trusted)
-    if source.kind != spec["kind"] or (source.folder is None and spec["kind"] != "embedder"):
-        missing.append(f"where it starts: a {spec['kind']} model that the workbench makes from {reference}")
-    folder = source.folder or starter_folder()
+def _column(name: str, cells: list[Any]) -> dict[str, np.ndarray]:
+    """A column as an array; one of lists of several lengths as all their parts in a row, and the lengths."""
+    if not cells or not isinstance(cells[0], list) or len({len(cell) for cell in cells}) == 1:
+        return {name: np.array(cells)}
     return {
-        "reference": reference,
-        "folder": str(folder),
-        "revision": source.revision,
-        "trusted": trusted or source.trusted,
+        name: np.array([part for cell in cells for part in cell]),
+        f"{name}.lengths": np.array([len(cell) for cell in cells], np.int64),
     }
-
-
-def _frozen(recipe: Any) -> list[str]:
-    """The dotted names under which weights were held still by the settings."""
-    from workbench.training.freezing import prefixes_of
-
-    if recipe.settings.lora_rank:
-        return []
-    return [name for part in recipe.settings.frozen_parts for name in prefixes_of(recipe.model, part)]
 
 
 def _modalities(collection: Any) -> list[str]:
@@ -192,12 +147,3 @@ def _modalities(collection: Any) -> list[str]:
 
 def _value(value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else value
-
-
-def _plain(value: Any) -> bool:
-    """Whether a value can be written as Python source and read back the same."""
-    if isinstance(value, (list, tuple)):
-        return all(_plain(part) for part in value)
-    if isinstance(value, dict):
-        return all(isinstance(name, str) and _plain(part) for name, part in value.items())
-    return value is None or isinstance(value, (bool, int, float, str))

@@ -16,7 +16,9 @@ from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
 from workbench.settings import TrainSettings
 from workbench.training.record import RECIPE_FILE, ROWS_FILE
+from workbench.training.report import best_step
 from workbench.training.script_items import decoder_of
+from workbench.training.script_model import model_imports, model_of
 from workbench.workspace import Workspace, read_json
 
 # The settings that reach the script: through the trainer's arguments, the loss, or the rows and batches written down.
@@ -26,7 +28,8 @@ REPEATED = {
     "gradient_checkpointing", "max_text_tokens", "evaluations", "evaluation_queries", "loader_workers", "seed",
     "objective", "hardness", "mined_negatives", "matryoshka", "matryoshka_weights", "gradient_accumulation",
     "schedule", "optimizer", "part_learning_rates", "early_stopping", "tracker", "frozen_parts", "query_prompt",
-    "document_prompt",
+    "document_prompt", "teacher_model", "guide_model", "lora_rank", "lora_alpha", "lora_targets", "lora_dropout",
+    "lora_rank_stabilised", "lora_dora", "attention", "compile", "min_pixels", "max_pixels", "audio_seconds",
 }  # fmt: skip
 WIDTH = 110
 
@@ -47,20 +50,22 @@ def script_of(job: JobFolder, *, public: bool = False) -> str:
             "earlier version. Start it, or clone it."
         )
     spec, workspace = job.spec, Workspace(job.path.parent.parent)
+    settings = spec.get("settings") or {}
     collection = open_collection(workspace, str(spec["collection"]), str(spec["collection_fingerprint"]))
     head = _head(job, spec, [*recipe["missing"], *_inexact(recipe), *_settings_left_out(spec)])
     if public:
         named = [recipe["start"]["folder"], spec["model"], *(spec.get("settings") or {}).values()]
         for folder in [one for one in named if isinstance(one, str) and Path(one).is_absolute()]:
             head = head.replace(folder, Path(folder).name)
+    kept = kept_step(job)
     parts = [
         head,
-        _imports(recipe),
+        _imports(recipe, settings),
         _places(job, recipe, spec, workspace, collection.path, public),
         decoder_of(recipe),
         _tables(recipe),
-        _training(recipe, spec),
-        _end(recipe, kept_step(job)),
+        _training(recipe, settings, kept),
+        _end(recipe, kept),
     ]
     # No text of the script holds a line break, so these are the empty lines between its parts.
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts))
@@ -68,13 +73,8 @@ def script_of(job: JobFolder, *, public: bool = False) -> str:
 
 def kept_step(job: JobFolder) -> int | None:
     """The step whose weights a finished run kept: the best of its held-out scores, the earliest of equals."""
-    if not job.summary():
-        return None
-    scored = {}
-    for event in job.events("evaluation"):
-        if not event.get("untouched"):
-            scored[int(event["step"])] = float((event.get("metrics") or {}).get("ndcg@10") or 0.0)
-    return max(sorted(scored), key=lambda step: scored[step]) if scored else None
+    best = best_step(list(job.events("evaluation"))) if job.summary() else None
+    return best[0] if best else None
 
 
 def _settings_left_out(spec: dict[str, Any]) -> list[str]:
@@ -102,7 +102,7 @@ def _head(job: JobFolder, spec: dict[str, Any], missing: list[str]) -> str:
     return "\n".join("# " + " ".join(line.split()) for line in lines)
 
 
-def _imports(recipe: dict[str, Any]) -> str:
+def _imports(recipe: dict[str, Any], settings: dict[str, Any]) -> str:
     kind, modalities = recipe["class"], recipe["modalities"]
     plain = ["import itertools", "import json", "import sys"]
     plain += ["import io"] if set(modalities) - {"text"} else []
@@ -112,33 +112,24 @@ def _imports(recipe: dict[str, Any]) -> str:
     third += ["from datasets import Dataset, load_from_disk"]
     third += ["from PIL import Image, ImageOps"] if "image" in modalities else []
     third += ["from scipy.signal import resample_poly"] if "audio" in modalities else []
-    third += [f"from sentence_transformers import {kind}, {kind}Trainer, {kind}TrainingArguments"]
+    names = {kind, f"{kind}Trainer", f"{kind}TrainingArguments"}
+    names |= {"SentenceTransformer"} if recipe.get("made_of") or recipe.get("guide") else set()
+    third += [f"from sentence_transformers import {', '.join(sorted(names))}"]
     third += ["from sentence_transformers.base.sampler import DefaultBatchSampler"]
-    modules: dict[str, list[str]] = {}
-    for module, name in recipe["imports"]:
-        if name not in modules.setdefault(module, []):
-            modules[module].append(name)
-    third += [f"from {module} import {', '.join(sorted(names))}" for module, names in modules.items()]
+    third += model_imports(recipe, settings)
     return "\n".join([*sorted(plain), "from pathlib import Path", "", *third, "from transformers import set_seed", ""])
 
 
 def _places(
     job: JobFolder, recipe: dict[str, Any], spec: dict[str, Any], workspace: Workspace, collection: Path, public: bool
 ) -> str:
-    start = recipe["start"]
-    where = repr(start["folder"])
-    if public:
-        where = f"{Path(start['folder']).name!r}  # the model's folder: write where it lies on your computer"
-    if start["reference"].startswith("run:"):
-        where = f"str(WORKSPACE / {str(Path(start['folder']).relative_to(workspace.root))!r})"
-    elif start["revision"]:
-        where = repr(start["reference"])
+    named = {name.upper(): recipe[name] for name in ("start", "guide") if recipe.get(name)}
     return "\n".join(
         [
             'WORKSPACE = Path(sys.argv[1] if len(sys.argv) > 1 else ".")',
             f"COLLECTION = WORKSPACE / {str(collection.relative_to(workspace.root))!r}",
             f"ROWS = dict(np.load(WORKSPACE / {str((job.path / ROWS_FILE).relative_to(workspace.root))!r}))",
-            f"START = {where}",
+            *[f"{name} = {_where(start, workspace, public)}" for name, start in named.items()],
             f"OUT = Path({'script-' + job.name!r})",
             "",
             'fingerprint = json.loads((COLLECTION / "card.json").read_text())["fingerprint"]',
@@ -148,6 +139,17 @@ def _places(
             "",
         ]
     )
+
+
+def _where(start: dict[str, Any], workspace: Workspace, public: bool) -> str:
+    """The expression of the place where a model is found."""
+    if start["reference"].startswith("run:"):
+        return f"str(WORKSPACE / {str(Path(start['folder']).relative_to(workspace.root))!r})"
+    if start["revision"]:
+        return repr(start["reference"])
+    if public:
+        return f"{Path(start['folder']).name!r}  # the model's folder: write where it lies on your computer"
+    return repr(start["folder"])
 
 
 def _wrapped(arguments: list[str]) -> str:
@@ -160,10 +162,28 @@ def _wrapped(arguments: list[str]) -> str:
     return "\n".join(f"    {line.rstrip()}" for line in lines)
 
 
+_CELLS = """        read = {name: [item(side, row) for row in batch[name]] for name, side in sides.items() if side}
+        return {**batch, **read}
+
+    data = Dataset.from_dict({name: ROWS[f"{number}.{name}"].tolist() for name in COLUMNS[number]})"""
+_LISTS = """        def read(side, cell):  # a cell may hold several documents
+            return [item(side, row) for row in cell] if isinstance(cell, list) else item(side, cell)
+
+        return {**batch, **{name: [read(side, cell) for cell in batch[name]] for name, side in sides.items() if side}}
+
+    def column(name):
+        cells, lengths = ROWS[name], ROWS.get(f"{name}.lengths")
+        cells = cells if lengths is None else np.split(cells, np.cumsum(lengths)[:-1])
+        return [cell.tolist() for cell in cells]
+
+    data = Dataset.from_dict({name: column(f"{number}.{name}") for name in COLUMNS[number]})"""
+
+
 def _tables(recipe: dict[str, Any]) -> str:
     """The datasets, decoded when a batch needs them, and the batches in the run's order."""
     columns = [table["columns"] for table in recipe["columns"]]
     names = [table["name"] for table in recipe["columns"]]
+    lists = _LISTS if any("documents" in one for one in columns) else _CELLS
     whole = f"{{name: table(number) for number, name in enumerate({names!r})}}" if names != [""] else "table(0)"
     return f"""
 COLUMNS = {pprint.pformat(columns, width=WIDTH, sort_dicts=False)}
@@ -172,10 +192,7 @@ COLUMNS = {pprint.pformat(columns, width=WIDTH, sort_dicts=False)}
 def table(number):
     def decode(batch):
         sides = COLUMNS[number]
-        read = {{name: [item(side, row) for row in batch[name]] for name, side in sides.items() if side}}
-        return {{**batch, **read}}
-
-    data = Dataset.from_dict({{name: ROWS[f"{{number}}.{{name}}"].tolist() for name in COLUMNS[number]}})
+{lists}
     data.set_transform(decode)
     return data
 
@@ -199,47 +216,29 @@ DATA = {whole}
 """
 
 
-def _training(recipe: dict[str, Any], spec: dict[str, Any]) -> str:
-    kind, start, settings = recipe["class"], recipe["start"], spec.get("settings") or {}
-    seed = int(settings.get("seed") or 0)
-    more = [f"revision={start['revision']!r}"] if start["revision"] else []
-    more += ["trust_remote_code=True"] if start["trusted"] else []
-    if recipe["arguments"].get("use_cpu"):
-        more.append("device='cpu'")
-    loading = ", ".join(["START", *more, "model_kwargs={'use_safetensors': True}"])
+def _training(recipe: dict[str, Any], settings: dict[str, Any], kept: int | None) -> str:
+    kind = recipe["class"]
     arguments = {**recipe["arguments"], "save_only_model": True, "report_to": "none"}
+    if recipe.get("adapters"):
+        arguments["save_strategy"] = "no"
+    elif kept:  # the library saves by a fixed rhythm, and the step that the run kept is all that is needed
+        arguments["save_steps"] = kept
     listed = ['output_dir=str(OUT / "checkpoints")', "batch_sampler=SameBatches"]
     listed += [f"{name}={value!r}" for name, value in arguments.items()]
-    lines = [f"set_seed({seed})", f"model = {kind}({loading})"]
-    lines += _prepared(recipe, settings)
-    lines += [f"loss = {recipe['loss']}", f"arguments = {kind}TrainingArguments(", _wrapped(listed), ")"]
+    lines = [f"set_seed({int(settings.get('seed') or 0)})", *model_of(recipe, settings)]
+    lines += [f"arguments = {kind}TrainingArguments(", _wrapped(listed), ")"]
     lines += ["# Without the library's model card, which would show rows of the data."]
     lines += [f'Trainer = type("Trainer", ({kind}Trainer,), {{"add_model_card_callback": lambda *_: None}})']
     lines += ["trainer = Trainer(model=model, args=arguments, train_dataset=DATA, loss=loss)", "trainer.train()"]
     return "\n".join([*lines, "trainer.save_state()  # the losses: log_history in trainer_state.json"])
 
 
-def _prepared(recipe: dict[str, Any], settings: dict[str, Any]) -> list[str]:
-    """What is done to the loaded model before it learns: the length of texts, its prompts, the parts held still."""
-    lines = []
-    if longest := int(settings.get("max_text_tokens") or 0):
-        lines += [f"model.max_seq_length = {longest}", "for module in model.modules():"]
-        lines += ['    tokenizer = getattr(getattr(module, "processor", None), "tokenizer", None)']
-        lines += ['    if "max_length" in getattr(tokenizer, "init_kwargs", {}):']
-        lines += [f'        tokenizer.init_kwargs["max_length"] = tokenizer.max_length = {longest}']
-    for task in ("query", "document"):
-        if prompt := settings.get(f"{task}_prompt"):
-            lines.append(f"model.prompts[{task!r}] = {prompt!r}")
-    if frozen := recipe.get("frozen"):
-        lines += ["for name, weight in model.named_parameters():"]
-        lines += [f"    if f'{{name}}.'.startswith({tuple(f'{name}.' for name in frozen)!r}):"]
-        lines += ["        weight.requires_grad_(False)"]
-    return lines
-
-
 def _end(recipe: dict[str, Any], kept: int | None) -> str:
+    last = 'model.save_pretrained(str(OUT / "model"))'
     if kept is None:
-        return 'model.save_pretrained(str(OUT / "model"))\n'
+        return f"{last}\n"
+    if recipe.get("adapters"):
+        return f"# The run kept what it knew at step {kept}; these are the adapters after the last step.\n{last}\n"
     return "\n".join(
         [
             f"# The run kept the weights of step {kept}, the best of its held-out scores.",
