@@ -133,17 +133,15 @@ def test_a_modality_pair_with_a_twentieth_of_the_rows_is_learnt_beside_the_other
     assert after.by_direction["text->text"].mean() > before.by_direction["text->text"].mean() + 0.1
 
 
-def test_a_teacher_is_asked_once_and_its_scores_fit_between_minus_one_and_one(
+def test_a_teachers_scores_fit_between_minus_one_and_one(
     place: Workspace, pairs: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged = pairs.judged("train")
     queries, documents = judged.queries[:6], np.stack([judged.documents[:6], judged.documents[6:12]], axis=1)
     teacher = Teacher(place, "starter", tmp_path)
-    monkeypatch.setattr(Teacher, "_ask", lambda self, collection, asked, found: (asked * 100.0 + found).astype("f4"))
+    monkeypatch.setattr(Teacher, "_ask", lambda self, collection, asked, *known: (asked, (asked % 1000).astype("f4")))
     scores = teacher.scores(pairs, queries, documents)
     assert scores.shape == (6, 2) and scores.min() == 0 and scores.max() == 1
-    monkeypatch.setattr(Teacher, "_ask", lambda *_: pytest.fail("it was asked again"))
-    assert np.array_equal(Teacher(place, "starter", tmp_path).scores(pairs, queries, documents), scores)
 
 
 def test_several_mined_negatives_stand_beside_each_pair(place: Workspace, pairs: Collection) -> None:

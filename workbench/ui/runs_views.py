@@ -90,10 +90,22 @@ def _finished(summary: dict[str, Any], buttons: str) -> str:
     queries = summary.get("queries")
     label = "NDCG@10" + (f", {words.count(int(queries), 'held-out query', 'held-out queries')}" if queries else "")
     chip = cards.verdict_chip(comparison["verdict"]) if comparison else ""
+    figures = f'<div class="chip-figure">{chip}{cards.figure(label, words.number(value), beside)}</div>'
     return (
-        f'<section class="card verdict"><div class="split"><div class="chip-figure">{chip}'
-        f'{cards.figure(label, words.number(value), beside)}</div><div class="actions">{buttons}</div></div></section>'
+        f'<section class="card verdict"><div class="split"><div>{figures}{_correlation(summary)}</div>'
+        f'<div class="actions">{buttons}</div></div></section>'
     )
+
+
+def _correlation(summary: dict[str, Any]) -> str:
+    """How well the scores that people gave are followed, with a verdict of its own: finding is another matter."""
+    found = summary.get("correlation")
+    if not found:
+        return ""
+    label = f"Spearman’s correlation, {words.count(int(found['pairs']), 'held-out pair')}"
+    beside = f"{words.signed(found['difference'])}  {words.interval(found['interval'])} against the untouched model"
+    figure = cards.figure(label, words.number(found["after"]), beside)
+    return f'<div class="chip-figure">{cards.verdict_chip(found["verdict"])}{figure}</div>'
 
 
 def _buttons(run: JobFolder, status: Status, advice: Advice | None) -> str:
@@ -119,8 +131,12 @@ def loss_plot(curves: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def ndcg_plot(curves: dict[str, Any]) -> dict[str, Any]:
-    """NDCG@10 on the held-out part against step, above the dashed line of the untouched model."""
-    points, baseline = curves.get("ndcg") or [], curves.get("baseline")
+    """The held-out score that tells the best checkpoint against step, above the dashed line of the untouched model."""
+    name, title, baseline = "NDCG@10", "NDCG@10 on the held-out part", curves.get("baseline")
+    points = curves.get("ndcg") or []
+    if curves.get("chosen_by") == "spearman":
+        name, title, points = "Spearman", "Spearman’s correlation with the held-out scores", curves["spearman"]
+        baseline = next((value for step, value in points if step == 0), None)
     steps = [point[0] for point in [*points, *(curves.get("loss") or [])]] or [0]
     lines = []
     if baseline is not None:
@@ -128,7 +144,7 @@ def ndcg_plot(curves: dict[str, Any]) -> dict[str, Any]:
         lines.append(plots.line("untouched", ends, tone=plots.BASE, label=f"untouched {baseline:.3f}"))
     lines.append(plots.line("tuned", points, tone="1", markers=True))
     last = f", now {points[-1][1]:.3f}" if points else ""
-    return plots.figure("NDCG@10 on the held-out part", "step", lines, says=f"NDCG@10 against step{last}")
+    return plots.figure(title, "step", lines, says=f"{name} against step{last}")
 
 
 def below(runs: list[JobFolder], shown: JobFolder, status: Status, events: list[Event], indexes: list[str]) -> str:
@@ -149,9 +165,7 @@ def below(runs: list[JobFolder], shown: JobFolder, status: Status, events: list[
 
 
 def _stats(run: JobFolder, status: Status, events: list[Event]) -> str:
-    curves, speed = report.curves(events), report.speed(run, events)
-    evaluated = [point for point in curves["ndcg"] if point[0] > 0]
-    best = max(evaluated, key=lambda point: point[1])[0] if evaluated else None
+    curves, speed, best = report.curves(events), report.speed(run, events), report.best_step(events)
     done, steps = max([status.step, *(point[0] for point in curves["loss"])]), curves["steps"]
     left = words.remaining(status.eta_seconds) if not status.ended and status.eta_seconds is not None else None
     rate, peak = speed["pairs_per_second"], speed["peak_bytes"]
@@ -159,7 +173,7 @@ def _stats(run: JobFolder, status: Status, events: list[Event]) -> str:
         ("Steps", f"{done:,} of {steps:,}" if steps else "–"),
         ("Pairs a second", f"{rate:,.0f}" if rate else "–"),
         ("Peak memory", words.size(peak) if peak else "–"),
-        ("Time left", left) if left else ("Best checkpoint", f"step {best:,}" if best else "–"),
+        ("Time left", left) if left else ("Best checkpoint", f"step {best[0]:,}" if best else "–"),
     ]
     return cards.stats(pairs)
 
