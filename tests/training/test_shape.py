@@ -82,11 +82,14 @@ def test_lone_wrong_pairs_are_labels_and_wrong_ones_beside_right_ones_are_negati
             float(number % 2),
             "train" if number else "eval",
         )
-        for number in range(1, 40)
+        for number in range(1, 200)
     ]
-    _, shape = read(workspace, "lone", lone)
+    _, shape = read(workspace, "few", lone[:40])
     assert shape.lone_wrong == shape.told_wrong > 9
     assert shape.is_binary and chosen(shape) == "binary"
+    _, shape = read(workspace, "many", lone)
+    assert shape.is_binary and chosen(shape) == "contrastive"
+    assert "the right ones teach most" in choose_objective(shape, "embedder", TrainSettings()).sentence
 
 
 @pytest.mark.parametrize(

@@ -77,10 +77,10 @@ def preset_settings(
 def learnt_from(collection: Collection, shape: Shape) -> tuple[int, int]:
     """How many pairs a pass goes over, and the most of them in a batch: 0 where any may meet.
 
-    What is wrong stands beside a pair and is none itself, unless single pairs are what was judged. In-batch learning
-    wants no query and no document twice in a batch.
+    What is wrong stands beside a pair and is none itself, unless few of the single pairs judged are right. In-batch
+    learning wants no query and no document twice in a batch.
     """
-    if shape.is_float or shape.is_binary:
+    if shape.is_float or shape.has_few_right:
         return shape.told, 0
     judged = collection.judged("train")
     right = judged.scores > 0
