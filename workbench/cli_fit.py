@@ -73,7 +73,7 @@ def fit_words(found: dict[str, Any]) -> str:
     peak, free = found["peak_bytes"] / 1e9, found["device_bytes"] / 1e9
     return (
         f"{peak:,.2f} GB at the peak, of {free:,.1f} GB that {found['device']} has free, with a mini-batch of "
-        f"{found['mini_batch_size']}, the largest that fits.\n"
+        f"{found['mini_batch_size']}.\n"
         f"{found['seconds_per_step']:.3g} s a step, so about {duration(found['run_seconds'])} for "
         f"{found['steps']:,} steps and the scoring."
     )

@@ -192,12 +192,12 @@ def test_a_measurement_is_of_one_configuration(demo_workspace: Workspace) -> Non
     same = spec_of(demo_workspace)
     assert configuration(demo_workspace, same) == configuration(demo_workspace, spec_of(demo_workspace))
     weightless: list[dict[str, Any]]
-    weightless = [{"learning_rate": 0.1}, {"epochs": 9.0}, {"mini_batch_size": 3}, {"seed": 5}]
+    weightless = [{"learning_rate": 0.1}, {"epochs": 9.0}, {"seed": 5}]
     for changes in weightless:
         other = spec_of(demo_workspace, overrides=changes)
         assert configuration(demo_workspace, other) == configuration(demo_workspace, same), changes
     weighty: list[dict[str, Any]]
-    weighty = [{"batch_size": 16}, {"precision": "bf16"}, {"lora_rank": 4}, {"max_text_tokens": 16}]
+    weighty = [{"batch_size": 16}, {"mini_batch_size": 3}, {"precision": "bf16"}, {"lora_rank": 4}]
     for changes in weighty:
         other = spec_of(demo_workspace, overrides=changes)
         assert configuration(demo_workspace, other) != configuration(demo_workspace, same), changes

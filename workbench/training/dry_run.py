@@ -45,7 +45,8 @@ class DryRun:
         self.settings = settings.model_copy(
             update={"gradient_accumulation": 1, "loader_workers": 0, "early_stopping": 0, "tracker": "none"}
         )
-        self.at_most = int(ask.get("at_most") or self.settings.batch_size)
+        self.asked = asked_at_once(self.spec, self.settings)
+        self.at_most = int(ask.get("at_most") or self.asked or self.settings.batch_size)
         self.told: dict[str, Any] = {"points": ask.get("points") or []}
         self.meter = Meter()
 
@@ -57,6 +58,8 @@ class DryRun:
         batch = self.settings.batch_size
         longest = write_part(self.whole, longest_pairs(self.whole, batch), self.folder / "longest")
         size = self._largest(longest)
+        if self.asked and size < self.asked:
+            raise WorkbenchError(too_large(self.spec, self.asked, size))
         ordinary = write_part(self.whole, ordinary_pairs(self.whole, batch), self.folder / "ordinary")
         self._tell(trying=size)
         seconds, scoring = self._steps(ordinary, size, score=True)
@@ -174,6 +177,23 @@ def sized(settings: TrainSettings, spec: dict[str, Any], size: int) -> TrainSett
     """The settings with so many pairs held at once: the mini-batch, or the batch where it is read whole."""
     part = "batch_size" if reads(spec["kind"], spec.get("objective")) == "whole" else "mini_batch_size"
     return settings.model_copy(update={part: size})
+
+
+def asked_at_once(spec: dict[str, Any], settings: TrainSettings) -> int:
+    """The pairs that the run will hold at once whatever is measured, so those to measure; 0 where it may choose."""
+    if reads(spec["kind"], spec.get("objective")) == "whole":
+        return settings.batch_size
+    return min(settings.mini_batch_size, settings.batch_size)
+
+
+def too_large(spec: dict[str, Any], asked: int, fitting: int) -> str:
+    """That so many pairs at once do not fit, and how many do."""
+    if reads(spec["kind"], spec.get("objective")) == "whole":
+        return (
+            f"A batch of {asked:,} does not fit into this device's memory, and the objective {spec['objective']} "
+            f"compares the whole batch at once. A batch of {fitting:,} does."
+        )
+    return f"A mini-batch of {asked:,} does not fit into this device's memory. One of {fitting:,} does."
 
 
 def prepare_model(recipe: Any, settings: TrainSettings) -> None:

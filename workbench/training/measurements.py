@@ -27,7 +27,6 @@ WITHOUT_WEIGHT = frozenset(
         "epochs",
         "max_steps",
         "early_stopping",
-        "mini_batch_size",
         "gradient_accumulation",
         "learning_rate",
         "part_learning_rates",
