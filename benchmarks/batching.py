@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.turns import MIB, in_turn, machine, measured, tell
+from benchmarks.turns import MIB, in_turn, machine, measured, one, tell
 
 Pairs = list[tuple[str, bytes]]
 
@@ -113,14 +113,14 @@ def guide(folder: Path, batch: int) -> Any:
     )
 
 
-def an_epoch(trainer: Any) -> dict[str, Any]:
-    """The figures of one pass over the batches."""
+def an_epoch(trainer: Any, memory: bool) -> dict[str, Any]:
+    """The figures of one pass over the batches; the memory alone where it is looked at, as looking takes time."""
     import torch
 
     torch.set_num_threads(1)
     loader = trainer.get_train_dataloader()
     rows = 0
-    with measured(memory=True) as figures:
+    with measured(memory=memory) as figures:
         for batch in loader:
             rows += next(len(value) for value in batch.values() if torch.is_tensor(value) and value.ndim)
     return figures | {"rows": rows}
@@ -153,6 +153,7 @@ def main() -> None:
     parser.add_argument("--sampler", type=int, metavar="PAIRS", help="time the choice of batches alone")
     parser.add_argument("--quick", action="store_true", help="a few small pictures, to see that it runs")
     parser.add_argument("--one", choices=("ours", "guide"), help=argparse.SUPPRESS)
+    parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.sampler:
@@ -160,7 +161,7 @@ def main() -> None:
         return
     if chosen.one:
         made = ours(chosen.folder, chosen.batch, chosen.workers) if chosen.one == "ours" else None
-        tell(an_epoch(made or guide(chosen.folder, chosen.batch)))
+        tell(an_epoch(made or guide(chosen.folder, chosen.batch), chosen.memory))
         return
     if chosen.quick:
         chosen.pictures, chosen.pixels, chosen.batch, chosen.workers, chosen.rounds = 24, 48, 8, 1, 1
@@ -172,6 +173,8 @@ def compare(chosen: argparse.Namespace) -> None:
         write_both(Path(folder), make_pairs(chosen.pictures, chosen.pixels))
         given = ["--folder", folder, "--batch", chosen.batch, "--workers", chosen.workers]
         found = in_turn(__file__, ["ours", "guide"], chosen.rounds, given)
+        for way, told in found.items():
+            told["peak_bytes"] = one(__file__, way, [*given, "--memory"])["peak_bytes"]
     here, there = found["ours"], found["guide"]
     # Either way may leave out a last pair that nothing can stand beside.
     if min(here["rows"], there["rows"]) < chosen.pictures - chosen.batch:

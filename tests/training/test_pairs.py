@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import png_bytes
 from workbench.collection.store import Collection, Item, open_collection
 from workbench.collection.writing import CollectionWriter
 from workbench.errors import WorkbenchError
 from workbench.job_folder import create_job_folder
+from workbench.models.items import InputForm
 from workbench.settings import TrainSettings
-from workbench.training.pairs import training_pairs, with_negatives
+from workbench.training.pairs import Decoder, training_pairs, with_negatives
 from workbench.training.run import run_training
 from workbench.training.spec import train_spec
 from workbench.workspace import Workspace, new_folder
@@ -96,3 +98,15 @@ def test_a_damaged_run_does_not_hinder_the_choice_of_a_first_stage(workspace: Wo
         (workspace.run(f"damaged-{number}") / "job.json").write_text(content)
     spec = train_spec(workspace, collection="few", model="starter", kind="late-interaction")
     assert spec["first_stage"] == "starter"
+
+
+def test_small_pictures_are_kept_decoded_and_large_ones_are_opened_again(workspace: Workspace) -> None:
+    with new_folder(workspace.collection("sizes")) as folder, CollectionWriter(folder) as writer:
+        for side in (16, 400):
+            picture = writer.add("corpus", Item(image=png_bytes(size=(side, side))))
+            writer.judge(writer.add("queries", Item(text=f"{side} wide")), picture)
+        writer.finish("sizes", labels={}, source={}, fraction=0.0)
+    decoder = Decoder(workspace.collection("sizes"), {"document": "corpus"}, InputForm())
+    first, again = (decoder({"document": [0, 1]})["document"] for _ in range(2))
+    assert [picture.width for picture in first] == [16, 400]
+    assert [one is other for one, other in zip(first, again, strict=True)] == [True, False]

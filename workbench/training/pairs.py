@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 CACHE_BYTES = 512 * 1024 * 1024
+# Larger ones are opened again each time: every loader process would keep its own, and most would be gone before they
+# come again. So much is a picture of 290 × 290, or four seconds of sound.
+LARGEST_KEPT = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ class Decoder:
             except WorkbenchError as error:
                 raise unreadable(item, side, row, error) from error
             size = decoded_bytes(value)
-            if self._kept_bytes + size > CACHE_BYTES:
+            if size > LARGEST_KEPT or self._kept_bytes + size > CACHE_BYTES:
                 return value
             self._kept[key] = value
             self._kept_bytes += size
