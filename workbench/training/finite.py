@@ -14,8 +14,7 @@ ABOUT = "loss is not a number"
 def finite_trainer(base: type, job: JobFolder, settings: TrainSettings) -> type:
     """A trainer of the library that raises WorkbenchError at the first loss that is infinite or not a number.
 
-    The library's own look at each loss, which puts an average of the earlier ones in its place, is left out, so this
-    costs nothing.
+    It takes the place of the library's own look at each loss, which puts an average of the earlier ones there.
     """
     import torch
 
