@@ -81,6 +81,15 @@ def is_here(reference: str) -> bool:
     return not HUB_ID.fullmatch(reference) or Path(reference).is_dir() or weights_here(reference)
 
 
+def check_here(reference: str) -> str:
+    """The reference again; raises WorkbenchError if it would have to be fetched while somebody waits for an answer."""
+    if not is_here(reference):
+        raise WorkbenchError(
+            f"“{reference}” is not on this computer yet. Fetch it with “Add a model” on the Train tab."
+        )
+    return reference
+
+
 def settings_folder(workspace: Workspace, reference: str) -> Path:
     """A folder with a model's settings files; of one on the Hub nothing else is fetched. Errors come in words."""
     if HUB_ID.fullmatch(reference) and not Path(reference).is_dir():

@@ -13,7 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.index.registry import IndexCard, get_index, list_indexes, remove_index
 from workbench.index.search import Searcher
 from workbench.job_folder import JobFolder
-from workbench.models.source import is_here, typed_reference
+from workbench.models.source import check_here, is_here, typed_reference
 from workbench.models.vectors import halvings
 from workbench.ui import job_views, search_views
 from workbench.ui.choices import collection_in_hand, embedder_choices, remote_choices, reranker_choices, with_limits
@@ -207,18 +207,13 @@ class SearchTab:
         if shown is None:
             raise WorkbenchError("There is no index to search. Make a collection searchable first.")
         query = read_query(mode, text, image, audio, video)
-        reranker = typed_reference(reranker, remote=self.page.may_run_code) if reranker else ""
-        if reranker and not is_here(reranker):
-            raise WorkbenchError(
-                f"The reranker “{reranker}” is not on this computer yet. Fetch it with “Add a model” on the Train tab."
-            )
         found = self.searcher.search(
             shown.name,
             query,
             top=int(count or 10),
             modality=None if modality in (ANY, None) else modality,
             dimension=int(dimension) if dimension else None,
-            reranker=reranker or None,
+            reranker=check_here(typed_reference(reranker, remote=self.page.may_run_code)) if reranker else None,
             rerank_first=int(first or 50),
             where=search_views.read_filters(where),
         )
@@ -241,7 +236,6 @@ class SearchTab:
 
     def _options(self, shown: IndexCard, place: Place) -> Widgets:
         sizes = [str(size) for size in halvings(shown.dimension)]
-        # One that is not on this computer would be fetched while somebody waits for an answer.
         rerankers = [choice for choice in reranker_choices(self.page.workspace) if is_here(choice[1])]
         if self.page.may_run_code:
             rerankers += remote_choices(self.page.workspace, "reranker")
