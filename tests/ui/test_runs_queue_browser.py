@@ -11,6 +11,7 @@ from tests.ui.conftest import App, axe, open_tab
 from tests.ui.test_live import begin_run
 from tests.ui.test_runs_queue import wait_in_line
 from workbench import jobs
+from workbench.jobs import processes
 
 pytestmark = pytest.mark.slow
 
@@ -21,8 +22,8 @@ def first_of(page: Any, name: str) -> None:
 
 def test_the_queue_is_moved_and_paused_by_clicks(module_app: App, new_page: Callable[..., Any]) -> None:
     workspace = module_app.workspace
-    begin_run(workspace, "learning")
-    wait_in_line(workspace, "a", "b")
+    for job in (begin_run(workspace, "learning"), *wait_in_line(workspace, "a", "b")):
+        job.write_status(**processes.identity())  # they live as long as this test, however slow the machine is
     page, other = new_page(), new_page(width=390, height=844, dark=True)
     for one in (page, other):
         open_tab(one, module_app, "runs", run="learning")
