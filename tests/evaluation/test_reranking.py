@@ -72,6 +72,16 @@ def test_cached_vectors_of_an_evaluation_are_used(collection, toy, tmp_path):
     assert embedder.encoded == []
 
 
+def test_what_the_first_stage_found_once_is_not_looked_for_again(collection, toy):
+    known: dict[int, np.ndarray] = {}
+    score_reranking(toy(noise=1.5), Judge(), collection, limit=7, first_order=known)
+    embedder = toy(noise=1.5)
+    again = score_reranking(embedder, Judge(), collection, limit=5, first_order=known)
+    assert embedder.encoded == [] and len(known) == 7
+    anew = score_reranking(toy(noise=1.5), Judge(), collection, limit=5)
+    assert np.array_equal(again.first, anew.first) and np.array_equal(again.reranked, anew.reranked)
+
+
 def test_scores_that_are_not_numbers_are_refused(collection, toy):
     class Broken(Judge):
         def score(self, query, documents):

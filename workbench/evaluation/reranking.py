@@ -55,11 +55,14 @@ def score_reranking(
     cache: Path | None = None,
     progress: Progress | None = None,
     held: HeldOut | None = None,
+    first_order: dict[int, np.ndarray] | None = None,
 ) -> Reranking:
     """Score `first_stage` alone, and with its first `top` documents put in the order of the reranker's scores.
 
     dimension: the first stage's Matryoshka dimension, its full one if none is given. limit: at most so many queries,
-    the same ones in every call. Documents after the first `top` keep their places, and so do documents of equal score.
+    the same ones in every call. first_order: what this first stage found before in this direction and dimension, by
+    source row; what is missing is found and added, so that a later call with it encodes nothing.
+    Documents after the first `top` keep their places, and so do documents of equal score.
     Raises WorkbenchError for a direction that the collection has not, or if the reranker's scores are not numbers.
     """
     held = held or held_out(collection)
@@ -71,16 +74,20 @@ def score_reranking(
     asked_only = HeldOut({direction: asked})
     check_supports(first_stage, collection, asked_only, [direction])
     check_supports(reranker, collection, asked_only, [direction])
-    # With a cache every query of the direction is encoded, so that the vectors serve other calls, too.
-    whole = held if cache is not None else asked_only
-    vectors = encode_held_out(first_stage, collection, whole, names=[direction], cache=cache, progress=progress)
     size = first_stage.dimension if dimension is None else min(dimension, first_stage.dimension)
-    first_order, _ = rankings(vectors, asked, size)
-    reordered = first_order.copy()
+    known = {} if first_order is None else first_order
+    if not set(asked.source_rows.tolist()) <= known.keys():
+        # With a cache every query of the direction is encoded, so that the vectors serve other calls, too.
+        whole = held if cache is not None else asked_only
+        vectors = encode_held_out(first_stage, collection, whole, names=[direction], cache=cache, progress=progress)
+        found, _ = rankings(vectors, asked, size)
+        known |= dict(zip(asked.source_rows.tolist(), found, strict=True))
+    first_found = np.stack([known[row] for row in asked.source_rows.tolist()])
+    reordered = first_found.copy()
     for number, row in enumerate(asked.source_rows.tolist()):
         if progress is not None:
             progress(number, len(asked.source_rows), "Reranking")
-        places = first_order[number, :top]
+        places = first_found[number, :top]
         documents = collection.items(asked.target_side, asked.target_rows[places])
         scores = np.asarray(reranker.score(collection.item(asked.source_side, row), documents), dtype=np.float64)
         if scores.shape != (len(documents),) or not np.isfinite(scores).all():
@@ -89,7 +96,7 @@ def score_reranking(
                 "Its training has gone wrong: train again with a lower learning rate."
             )
         reordered[number, :top] = places[np.argsort(-scores, kind="stable")]
-    first, reranked = measure(first_order, asked.relevant), measure(reordered, asked.relevant)
+    first, reranked = measure(first_found, asked.relevant), measure(reordered, asked.relevant)
     rows = [_row(first_stage.reference, size, direction, asked, one) for one in (first, reranked)]
     rows[1] |= {"reranker": reranker.reference, "top": top}
     before, after = first.values["ndcg@10"], reranked.values["ndcg@10"]
