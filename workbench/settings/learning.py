@@ -93,7 +93,13 @@ class LearningSettings(BaseModel):
     )
     schedule: Literal[
         "cosine", "linear", "constant", "constant_with_warmup", "cosine_with_restarts", "polynomial", "inverse_sqrt"
-    ] = setting("Learning", "cosine", "Schedule", "How the learning rate falls from its peak to the end of the run.")
+    ] = setting(
+        "Learning",
+        "cosine",
+        "Schedule",
+        "How the learning rate falls from its peak: cosine and linear to zero, polynomial sooner, cosine_with_restarts "
+        "to zero four times, inverse_sqrt fast at first and never to zero, the constant ones not at all.",
+    )
     warmup_ratio: float = setting(
         "Learning",
         0.1,
@@ -143,7 +149,8 @@ class WatchingSettings(BaseModel):
         "Watching",
         500,
         "Queries per evaluation",
-        "Held-out queries scored during the run; the untouched model and the verdict use all of them.",
+        "Held-out queries scored during the run; an embedder's verdict uses all there are. A reranker and a "
+        "late-interaction run take at most 100 of them during the run, and no more than this for the verdict.",
         unit="queries",
         ge=10,
     )

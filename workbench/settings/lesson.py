@@ -110,8 +110,9 @@ class NegativesSettings(BaseModel):
         "Negatives",
         0,
         "Mined negatives",
-        "Wrong answers shown beside each pair that the model itself takes for right (embedders, late interaction). "
-        "More is slower and stricter. 0 looks for none.",
+        "Wrong answers shown beside each pair: those that an embedder itself takes for right, or that the first stage "
+        "of a late-interaction run does. More is slower and stricter. At 0 an embedder looks for none, and a "
+        "late-interaction run shows one.",
         unit="documents",
         ge=0,
         le=64,

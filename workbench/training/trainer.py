@@ -17,6 +17,7 @@ from workbench.settings import TrainSettings
 from workbench.training.adapters import has_adapters, load_learnt, save_learnt
 from workbench.training.checkpoints import STATE_FILE, mark_complete, write_state
 from workbench.training.precision import half_format
+from workbench.training.schedules import schedule_arguments
 from workbench.training.tracking import tracker_arguments
 
 # What an evaluation hands the trainer to choose the best checkpoint by, whichever of its figures that is.
@@ -246,8 +247,7 @@ def training_arguments(
         per_device_train_batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         gradient_accumulation_steps=settings.gradient_accumulation,
-        lr_scheduler_type=settings.schedule,
-        warmup_steps=int(settings.warmup_ratio * total_steps),
+        **schedule_arguments(settings, total_steps),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         bf16=half == "bf16",
