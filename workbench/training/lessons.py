@@ -82,7 +82,7 @@ def lessons(
             candidates = [known[np.isin(known, same_kind)] for known in candidates]
             wrong = _wrong_documents(candidates, settings.negatives_per_query, generator)
             wrong += _random_documents(
-                same_kind, known_right[query], settings.negatives_per_query - len(wrong), generator
+                same_kind, known_right[query], wrong, settings.negatives_per_query - len(wrong), generator
             )
             rows = [(query, document, 1.0), *((query, other, 0.0) for other in wrong)]
             parts.append(np.array(rows)[generator.permutation(len(rows))])
@@ -95,15 +95,31 @@ def lessons(
     )
 
 
-def graded(collection: Collection, found: Lessons) -> Lessons:
-    """The lessons with the grade of each right document in place of 1, up to the highest grade of the collection."""
+def graded(collection: Collection, found: Lessons, seed: int) -> Lessons:
+    """The lessons with the grade of each right document in place of 1, up to the highest grade of the collection.
+
+    Beside a right document stand those of other grades for the same query, in place of wrong ones, of which at least
+    one stays: what is to be put in order must be seen together.
+    """
     judged = collection.judged("train")
-    grades = dict(
-        zip(zip(judged.queries.tolist(), judged.documents.tolist(), strict=True), judged.scores.tolist(), strict=True)
-    )
-    pairs = zip(found.queries.tolist(), found.documents.tolist(), strict=True)
-    labels = np.array([max(0.0, grades.get(pair, 0.0)) for pair in pairs], np.float32)
-    return Lessons(found.queries, found.documents, labels, found.lists)
+    grades: dict[int, dict[int, float]] = {}
+    for query, document, score in zip(
+        judged.queries.tolist(), judged.documents.tolist(), judged.scores.tolist(), strict=True
+    ):
+        grades.setdefault(query, {})[document] = score
+    documents, generator = found.documents.copy(), np.random.default_rng([seed, 23])
+    for rows in found.split():
+        own, right = grades[int(found.queries[rows[0]])], int(found.documents[rows][np.argmax(found.labels[rows])])
+        kind = collection.document_modalities[right]
+        others = [row for row, grade in own.items() if 0 < grade != own[right]]
+        others = [row for row in others if collection.document_modalities[row] == kind]
+        wrong = rows[found.labels[rows] == 0]
+        if (count := min(len(others), len(wrong) - 1)) > 0:
+            places = generator.choice(wrong, size=count, replace=False)
+            documents[places] = generator.choice(others, size=count, replace=False)
+    pairs = zip(found.queries.tolist(), documents.tolist(), strict=True)
+    labels = np.array([max(0.0, grades[query].get(document, 0.0)) for query, document in pairs], np.float32)
+    return Lessons(found.queries, documents, labels, found.lists)
 
 
 def all_wrong(
@@ -145,7 +161,10 @@ def mined_negatives(
     count: int = 8,
     progress: Progress | None = None,
 ) -> dict[int, np.ndarray]:
-    """Wrong documents that `embedder` ranks high, by query row: mined over the train split's documents."""
+    """Wrong documents that `embedder` ranks high, by query row.
+
+    Mined over the whole corpus, or over the train split's documents where no document is in both splits.
+    """
     mined, _ = mine(collection, embedder, MiningSettings(per_query=count), dimension=dimension, progress=progress)
     return rows_by_query(mined.queries, mined.documents)
 
@@ -153,14 +172,22 @@ def mined_negatives(
 def _wrong_documents(sources: list[np.ndarray], wanted: int, generator: np.random.Generator) -> list[int]:
     """Wrong documents from the sources, in turn, leaving a place for a random one where more than one is wanted."""
     wrong: list[int] = []
-    for candidates in sources:
+    for source in sources:
+        candidates = source[~np.isin(source, wrong)]
         take = min(len(candidates), max(1, wanted - 1) - len(wrong))
         if take > 0:
             wrong.extend(generator.choice(candidates, size=take, replace=False).tolist())
     return wrong
 
 
-def _random_documents(pool: np.ndarray, right: np.ndarray, wanted: int, generator: np.random.Generator) -> list[int]:
-    """Up to `wanted` documents of the pool that are not known to be right."""
+def _random_documents(
+    pool: np.ndarray, right: np.ndarray, shown: list[int], wanted: int, generator: np.random.Generator
+) -> list[int]:
+    """Up to `wanted` documents of the pool that are not known to be right, nor shown already."""
     drawn = generator.choice(pool, size=min(len(pool), wanted + len(right)), replace=False)
-    return [int(document) for document in drawn if document not in right][:wanted]
+    found = [int(document) for document in drawn if document not in right and document not in shown][:wanted]
+    left = np.setdiff1d(pool, [*right.tolist(), *shown, *found])
+    missing = min(len(left), wanted - len(found))
+    if missing > 0:
+        found += generator.choice(left, size=missing, replace=False).tolist()
+    return found

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from workbench.collection.store import Collection
+from workbench.errors import WorkbenchError
 from workbench.models.items import InputForm
 from workbench.settings import TrainSettings
 from workbench.training.batches import ConflictFreeBatches, InOrder, Shuffled
@@ -141,9 +142,17 @@ def taught_pairs(
     teacher: Teacher,
     settings: TrainSettings,
 ) -> list[Pairs]:
-    """The pairs with wrong documents beside them and the teacher's score of each document as labels."""
+    """The pairs with wrong documents beside them and the teacher's score of each document as labels.
+
+    Raises WorkbenchError where no document is wrong for any query.
+    """
     count = settings.mined_negatives or DISTILLED
     shown = [with_negatives(collection, one, wrong, settings.seed, count=count) for one in pairs]
+    if not any(map(len, shown)):
+        raise WorkbenchError(
+            "There is nothing to tell apart: every document is right for every query. Import rows with more different "
+            "queries, or choose other columns."
+        )
     return labelled(collection, [one for one in shown if len(one)], teacher)
 
 

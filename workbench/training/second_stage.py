@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workbench.collection.store import Collection
 from workbench.evaluation.held_out import ALL, held_out
 from workbench.evaluation.reranking import score_reranking
@@ -71,6 +73,7 @@ class RerankingRecipe:
         self.objective = objective_of(spec, collection, settings, self.kind)
         self.model = self.load()
         self.held = held_out(collection)
+        self.first_order: dict[int, np.ndarray] = {}  # of the first stage, which stays as it is: found once
         self.pairs = self._readable_pairs(training_pairs(collection))
         whole = len(self.pairs) == len(training_pairs(collection))
         self.direction = ALL if whole else self.pairs[0].name
@@ -116,6 +119,7 @@ class RerankingRecipe:
             self.direction,
             held=self.held,
             progress=progress,
+            first_order=self.first_order,
         )
         return Scored(float(result.reranked.mean()), result.reranked, result.rows, result.first)
 
@@ -147,7 +151,7 @@ class CrossEncoderRecipe(RerankingRecipe):
         if self.objective == "margin":
             return margin_dataset(self.collection, found, self.teacher(), form)
         if self.objective in ("lambda", "listwise"):
-            return list_dataset(self.collection, graded(self.collection, found), form)
+            return list_dataset(self.collection, graded(self.collection, found, self.settings.seed), form)
         if self.objective == "distillation":
             scores = self.teacher().scores(self.collection, found.queries, found.documents[:, None])[:, 0]
             found = Lessons(found.queries, found.documents, scores, found.lists)
