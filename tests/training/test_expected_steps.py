@@ -12,6 +12,7 @@ from workbench.settings import OBJECTIVES, TrainSettings
 from workbench.training.fit import expected_steps
 from workbench.training.kinds import CrossEncoderRecipe
 from workbench.training.pairs import Pairs
+from workbench.training.report import pairs_a_step
 from workbench.training.run import count_steps
 
 RIGHT, WRONG = 100, 40
@@ -40,3 +41,12 @@ def test_what_is_judged_wrong_by_itself_is_a_row_of_its_own() -> None:
     settings = TrainSettings(epochs=1, batch_size=10)
     assert expected("embedder", "contrastive", settings) == RIGHT / 10
     assert expected("embedder", "binary", settings) == (RIGHT + WRONG) / 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "objective", "pairs"),
+    [("embedder", "contrastive", 2 * 30), ("reranker", "bce", 2 * 30), ("reranker", "lambda", 2 * 3 * 8)],
+)
+def test_the_pairs_of_a_step_are_those_of_all_batches_that_it_adds_up(kind: str, objective: str, pairs: int) -> None:
+    settings = TrainSettings(batch_size=30, gradient_accumulation=2, negatives_per_query=7)
+    assert pairs_a_step({"kind": kind, "objective": objective, "settings": settings.model_dump()}) == pairs

@@ -21,6 +21,7 @@ from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
 from workbench.settings import TrainSettings, check_settings
+from workbench.settings.taken import IN_PIECES
 from workbench.training.measurements import Measurement, keep, known
 from workbench.training.out_of_memory import WORDS, reads
 from workbench.workspace import Workspace, read_json, write_json
@@ -30,8 +31,6 @@ TERM_PATIENCE_SECONDS = 3.0
 RESTARTS = 6
 # The mini-batches to begin with: small enough for most devices, far enough apart for a line; and of a small model.
 FIRST_SIZES, FIRST_SIZES_OF_SMALL = (2, 8), (8, 32)
-# Objectives of a reranker whose rows are single pairs; a row of any other is a right document and its wrong ones.
-PAIR_BY_PAIR = ("bce", "distillation")
 # Objectives that learn from what is judged wrong by itself as well, not only beside what is right.
 ALL_JUDGED = ("similarity", "binary")
 
@@ -175,9 +174,9 @@ def expected_steps(collection: Collection, spec: dict[str, Any]) -> int:
     rows = max(1, int(counts.get("train", 0)) - wrong) * settings.epochs
     if spec["kind"] == "reranker":
         shown = 1 + settings.negatives_per_query
-        if objective in PAIR_BY_PAIR:
+        if objective in IN_PIECES["reranker"]:
             rows *= shown
-        else:
+        else:  # a row is a right document with its wrong ones
             batch = max(2, batch // shown)
     steps = max(1, round(rows / batch / settings.gradient_accumulation))
     return min(steps, settings.max_steps) if settings.max_steps else steps

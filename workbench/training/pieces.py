@@ -6,6 +6,7 @@ For losses that are a mean over the rows of their batch, each row on its own, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from sentence_transformers.base.sampler import DefaultBatchSampler
@@ -22,7 +23,10 @@ def pieces_a_batch(kind: str, objective: str, settings: TrainSettings) -> int:
 
 
 class Pieces(DefaultBatchSampler):
-    """The batches of another sampler, each cut into `count` pieces of equal size, in the same order."""
+    """The batches of another sampler, each cut into `count` pieces of equal size, in the same order.
+
+    The last batch may be smaller; its pieces are as equal as can be, because all of them count alike.
+    """
 
     def __init__(self, batches: Any, count: int) -> None:
         self.batches, self.count = batches, count
@@ -37,8 +41,14 @@ class Pieces(DefaultBatchSampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         for batch in self.batches:
-            for start in range(0, len(batch), self.batch_size):
-                yield batch[start : start + self.batch_size]
+            yield from self._equal(batch)
+
+    def _equal(self, batch: list[int]) -> Iterator[list[int]]:
+        fewest = -(-len(batch) // self.batch_size)
+        count = next((count for count in range(fewest, self.count + 1) if len(batch) % count == 0), fewest)
+        starts = [len(batch) * number // count for number in range(count + 1)]
+        for start, end in pairwise(starts):
+            yield batch[start:end]
 
 
 def in_pieces(sampler: Callable[..., Any], count: int) -> Callable[..., Any]:

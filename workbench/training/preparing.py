@@ -57,6 +57,15 @@ def set_learning(model: Any, settings: TrainSettings) -> None:
     elif settings.frozen_parts:
         freeze(model, settings.frozen_parts)
     widen_what_learns(model)
+    if settings.gradient_checkpointing:
+        check_checkpointing(model)
+
+
+def check_checkpointing(model: Any) -> None:
+    """Raise WorkbenchError if no part of the model can compute its activations twice: the library would only log it."""
+    parts = [part for part in model.modules() if part is not model and hasattr(part, "gradient_checkpointing_enable")]
+    if not any(getattr(part, "supports_gradient_checkpointing", True) for part in parts):
+        raise WorkbenchError("No part of this model can compute itself twice. Leave Gradient checkpointing off.")
 
 
 def cut_texts(model: Any, tokens: int) -> None:

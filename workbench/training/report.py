@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.job_folder import JobFolder, Status
+from workbench.settings.taken import IN_PIECES
 from workbench.workspace import Workspace
 
 Event = dict[str, Any]
@@ -98,15 +99,26 @@ def best_step(events: list[Event]) -> tuple[int, str] | None:
 
 def speed(job: JobFolder, events: list[Event]) -> dict[str, Any]:
     """Pairs a second over the latest steps, and the most memory seen: {"pairs_per_second", "peak_bytes"}, or None."""
-    batch = int((job.spec.get("settings") or {}).get("batch_size") or 0)
+    pairs = pairs_a_step(job.spec)
     metrics = [event for event in events if event.get("event") == "metrics"]
     peak = max((event.get("device_bytes") or event.get("process_bytes") or 0 for event in metrics), default=0)
     rate = None
     latest = metrics[-10:]
     if len(latest) > 1 and latest[-1]["time"] > latest[0]["time"]:
         steps = latest[-1]["step"] - latest[0]["step"]
-        rate = steps * batch / (latest[-1]["time"] - latest[0]["time"])
+        rate = steps * pairs / (latest[-1]["time"] - latest[0]["time"])
     return {"pairs_per_second": rate if rate and rate > 0 else None, "peak_bytes": peak or None}
+
+
+def pairs_a_step(spec: dict[str, Any]) -> int:
+    """How many pairs, right and wrong, one correction of the weights goes by; 0 where the spec does not say."""
+    settings = spec.get("settings") or {}
+    pairs = int(settings.get("batch_size") or 0)
+    if spec.get("kind") == "reranker" and (spec.get("objective") or "bce") not in IN_PIECES["reranker"]:
+        # A row is a right document with its wrong ones, and a batch holds whole rows.
+        shown = 1 + int(settings.get("negatives_per_query") or 0)
+        pairs = max(2, pairs // shown) * shown
+    return pairs * int(settings.get("gradient_accumulation") or 1)
 
 
 def elapsed_seconds(events: list[Event]) -> float:
