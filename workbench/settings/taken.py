@@ -18,6 +18,8 @@ BY_LOSS: dict[str, tuple[str, ...]] = {
     "late-interaction": ("contrastive", "distillation"),
 }
 IN_PIECES: dict[str, tuple[str, ...]] = {"reranker": ("bce", "distillation")}
+# Documents that a teacher scores beside each right one, where the settings name no number.
+DISTILLED = 4
 TAKEN_BY: dict[str, dict[str, tuple[str, ...]]] = {
     "mini_batch_size": {kind: names + IN_PIECES.get(kind, ()) for kind, names in BY_LOSS.items()},
     "temperature": {

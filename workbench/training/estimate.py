@@ -18,6 +18,7 @@ from typing import Any
 from workbench.collection.store import Collection, open_collection
 from workbench.models.catalogue import describe
 from workbench.settings import TrainSettings, check_settings
+from workbench.settings.taken import DISTILLED
 from workbench.training.measurements import local_folder
 from workbench.training.out_of_memory import piece_of, reads
 from workbench.training.presets import SMALL_MODEL_PARAMETERS
@@ -66,6 +67,9 @@ def estimate(workspace: Workspace, spec: dict[str, Any]) -> dict[str, Any]:
     collection = open_collection(workspace, spec["collection"], spec["collection_fingerprint"])
     shapes = trunks(local_folder(workspace, spec["model"]))
     low, high = peak_range(collection, spec, settings, parameters, shapes, held)
+    if spec.get("objective") == "contrastive-guided":  # the guide only reads: nothing but its weights is kept
+        guide = int(describe(workspace, settings.guide_model)["parameters"] or 0)
+        low, high = low + 2 * guide, high + 4 * guide
     words = (
         f"About {_size(low)} to {_size(high)} of memory with a mini-batch of {held}, estimated. "
         "How long it takes is known once it is measured."
@@ -85,9 +89,10 @@ def peak_range(
     on_gpu = has_gpu()
     work = _layers_times_hidden(parameters, shapes)
     fixed = fixed_bytes(settings, parameters, work)
-    tokens = tokens_of_a_pair(collection, settings, shapes)
     # A loss that reads mini-batches holds one column at a time; else query and documents are held together.
-    share = 0.5 if held < settings.batch_size and reads(spec["kind"], spec.get("objective")) == "mini-batches" else 1.0
+    one = held < settings.batch_size and reads(spec["kind"], spec.get("objective")) == "mini-batches"
+    share = 0.5 if one else 1.0
+    tokens = tokens_of_a_pair(collection, settings, shapes, 1 if one else documents_shown(spec, settings))
     each = CHECKPOINTED if settings.gradient_checkpointing else ACTIVATIONS
     wide = 1.0 if settings.precision in ("bf16", "fp16") or (settings.precision == "auto" and on_gpu) else 2.0
     found = []
@@ -130,15 +135,27 @@ def _layers_times_hidden(parameters: int, shapes: list[dict[str, int]]) -> Range
     return 0.7 * guess * high ** (-1 / 3), guess * low ** (-1 / 3)
 
 
-def tokens_of_a_pair(collection: Collection, settings: TrainSettings, shapes: list[dict[str, int]]) -> Range:
-    """The tokens of the longest query and of the longest document together."""
+def documents_shown(spec: dict[str, Any], settings: TrainSettings) -> int:
+    """The documents that stand in a row with each query, the right one and wrong ones; a reranker's rows are pairs."""
+    objective, mined = spec.get("objective") or "contrastive", settings.mined_negatives
+    if spec["kind"] == "reranker" or objective in ("similarity", "binary"):
+        return 1
+    if objective in ("margin", "distillation"):
+        return 1 + (mined or DISTILLED)
+    return 1 + max(mined, int(spec["kind"] == "late-interaction" or objective == "graded"))
+
+
+def tokens_of_a_pair(
+    collection: Collection, settings: TrainSettings, shapes: list[dict[str, int]], documents: int = 1
+) -> Range:
+    """The tokens of the longest query and of so many of the longest document together."""
     low, high = 0.0, 0.0
-    for side, name in (("queries", "query"), ("corpus", "document")):
+    for side, name, count in (("queries", "query", 1), ("corpus", "document", documents)):
         found = [
             _tokens(collection, side, kind, settings, shapes) for kind in collection.card.modalities.get(name, ["text"])
         ]
-        low += max(one[0] for one in found)
-        high += max(one[1] for one in found)
+        low += count * max(one[0] for one in found)
+        high += count * max(one[1] for one in found)
     return low, high
 
 
@@ -147,17 +164,19 @@ def _tokens(
 ) -> Range:
     total = [0.0, 0.0]
     for kind in modality.split("+"):
-        found = _text_tokens(collection, side, settings) if kind == "text" else _media_tokens(kind, settings, shapes)
+        text = kind == "text"
+        found = _text_tokens(collection, side, settings, shapes) if text else _media_tokens(kind, settings, shapes)
         total = [total[0] + found[0], total[1] + found[1]]
     return total[0], total[1]
 
 
-def _text_tokens(collection: Collection, side: str, settings: TrainSettings) -> Range:
+def _text_tokens(collection: Collection, side: str, settings: TrainSettings, shapes: list[dict[str, int]]) -> Range:
     import pyarrow.compute as pc
 
     column = collection.side(side).with_format("arrow")[:]["text"]
     longest = pc.max(pc.utf8_length(column)).as_py() or 1
-    most = settings.max_text_tokens or TEXT_TOKENS_AT_MOST
+    read = max((shape.get("positions", 0) for shape in shapes), default=0)
+    most = settings.max_text_tokens or read or TEXT_TOKENS_AT_MOST
     few, many = CHARACTERS_PER_TOKEN
     return min(most, longest / many + 2), min(most, longest / few + 2)
 
@@ -177,7 +196,8 @@ def _media_tokens(kind: str, settings: TrainSettings, shapes: list[dict[str, int
 
 
 def trunks(folder: Path | None) -> list[dict[str, int]]:
-    """The trunks that a model's configuration files tell of: {"layers", "hidden"}, "patches" or "frames" of media."""
+    """The trunks that a model's configuration files tell of: {"layers", "hidden"}, "positions" of a text at most,
+    "patches" or "frames" of media."""
     found = []
     for path in sorted(folder.rglob("config.json")) if folder else ():
         try:
@@ -205,6 +225,8 @@ def _trunk(config: dict[str, Any]) -> dict[str, int]:
     picture, patch = config.get("image_size"), config.get("patch_size")
     if isinstance(picture, int) and isinstance(patch, int) and patch:
         trunk["patches"] = (picture // patch) ** 2
+    if isinstance(config.get("max_position_embeddings"), int):
+        trunk["positions"] = config["max_position_embeddings"]
     if isinstance(config.get("max_source_positions"), int):
         trunk["frames"] = config["max_source_positions"]
     return trunk

@@ -12,6 +12,7 @@ from workbench.collection.store import Collection
 from workbench.errors import WorkbenchError
 from workbench.models.items import InputForm
 from workbench.settings import TrainSettings
+from workbench.settings.taken import DISTILLED
 from workbench.training.batches import ConflictFreeBatches, InOrder, Shuffled
 from workbench.training.lessons import Lessons
 from workbench.training.pairs import Pairs, by_modality, pair_dataset, too_few_pairs, with_negatives
@@ -19,8 +20,6 @@ from workbench.training.shape import OF_MODELS
 from workbench.training.teacher import Teacher
 
 MINED_COPIES = 4
-# Documents that a teacher scores beside each right one, where the settings name no number.
-DISTILLED = 4
 MOST_REPEATED = 8
 SCORED = ("similarity", "binary")
 COPIED = ("margin", "distillation")
