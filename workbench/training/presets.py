@@ -33,6 +33,8 @@ EVALUATIONS = {"quick": 5, "balanced": 10, "best": 20}
 FIRST_SHARE, PROJECTION_RATE = 0.3, 1e-3
 # A second stage must tell near misses apart, each time another one: it wants more passes, and its steps are cheaper.
 SECOND_STAGE_FACTOR = 4
+# How many times the steps there may be where the batches are smaller than they should be.
+SMALLER_STEPS = 3
 
 
 def preset_settings(
@@ -46,21 +48,21 @@ def preset_settings(
     """The settings of a preset.
 
     pairs: training pairs of the collection; parameters: of the model, 0 if unknown; overrides: what the user set.
-    most_in_a_batch: the most pairs that a batch without conflicts can hold, 0 if any may meet. A larger batch would
-    never be filled, and a pass would take more steps than were counted.
+    most_in_a_batch: the most pairs that a batch without conflicts can hold, 0 if any may meet. The smaller batches that
+    this makes are cheaper steps, and there are more of them: as many pairs are seen, up to three times the steps.
     Raises WorkbenchError for an unknown preset or setting.
     """
     if preset not in PRESETS:
         raise WorkbenchError(f"There is no preset “{preset}”. Choose {', '.join(PRESETS)}.")
     small = 0 < parameters < SMALL_MODEL_PARAMETERS
     batch = 32 if kind == "late-interaction" else 128 if small else 64
-    batch = min(batch, pairs // 4)
-    if most_in_a_batch and kind != "reranker":
-        batch = min(batch, most_in_a_batch)
-    batch = max(2, batch)
+    whole = max(2, min(batch, pairs // 4))
+    crowded = bool(most_in_a_batch) and kind != "reranker"
+    batch = max(2, min(whole, most_in_a_batch)) if crowded else whole
     least, most = STEPS[preset]
     more = 1 if kind == "embedder" else SECOND_STAGE_FACTOR
-    steps = min(max(EPOCHS[preset] * more * pairs / batch, least), most * more)
+    steps = min(max(EPOCHS[preset] * more * pairs / whole, least), most * more)
+    steps = min(steps * whole / batch, SMALLER_STEPS * most * more)
     values: dict[str, Any] = {
         "batch_size": batch,
         "epochs": round(steps * batch / max(pairs, 1), 2),
