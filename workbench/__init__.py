@@ -10,7 +10,7 @@ The user's steps are the names of the folders. Imports run downward only, in thi
     index/   evaluation/   doctor/   enrich/   search, score, check and mend, hard negatives and generated queries
     models/                                load, encode, rerank; the catalogue; the starter models
     collection/                            import, split, read, change, review, export; the demo collection
-    media.py  settings/  workspace.py  job_folder.py  errors.py
+    media.py  settings/  workspace.py  job_folder.py  memory.py  errors.py
 
 Nothing heavy is imported here: ``python -m workbench --help`` answers at once.
 """

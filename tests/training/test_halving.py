@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from workbench.job_folder import JobFolder, create_job_folder
-from workbench.models.memory import within_memory
+from workbench.memory import within_memory
 from workbench.settings import TrainSettings
 from workbench.training.out_of_memory import until_it_fits
 from workbench.workspace import Workspace

@@ -116,7 +116,7 @@ def test_a_resumed_run_took_the_sum_of_its_parts(workspace: Workspace, monkeypat
         text[-1] = f'{start}"time": {began + seconds}{rest[rest.index(",") :]}'
         (job.path / "events.jsonl").write_text("\n".join(text) + "\n")
     write_json(job.path / "baseline.json", {"ndcg@10": 0.5, "per_query": [0.5, 0.5], "rows": []})
-    scored = {"ndcg": 0.5, "per_query": np.full(2, 0.5), "rows": [], "by_direction": {}, "more": {}}
+    scored = {"ndcg": 0.5, "per_query": np.full(2, 0.5), "rows": [], "by_direction": {}, "more": {}, "followed": None}
     monkeypatch.setattr("workbench.training.run.train", lambda *_: None)
     monkeypatch.setattr("workbench.training.kinds.EmbedderRecipe.score", lambda *_, **__: SimpleNamespace(**scored))
     assert 70 < run_training(workspace, job)["seconds"] < 70 + 60

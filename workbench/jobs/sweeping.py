@@ -12,7 +12,6 @@ from workbench.job_folder import JobFolder
 from workbench.jobs.control import start, stop
 from workbench.jobs.notes import read_notes, write_notes
 from workbench.jobs.observe import list_runs, watch
-from workbench.settings import is_list
 from workbench.workspace import Workspace
 
 MOST_RUNS = 64
@@ -24,6 +23,8 @@ def read_sweep(words: list[str]) -> dict[str, list[Any]]:
 
     Raises WorkbenchError for fewer than two values, and for a setting that is named twice.
     """
+    from workbench.settings import is_list
+
     values: dict[str, list[Any]] = {}
     for word in words:
         key, _, listed = word.partition("=")

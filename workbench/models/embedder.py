@@ -12,8 +12,8 @@ import numpy as np
 
 from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
+from workbench.memory import within_memory
 from workbench.models.items import InputForm, modalities_of, model_input, video_frames
-from workbench.models.memory import within_memory
 from workbench.models.vectors import halvings, normalize
 
 if TYPE_CHECKING:

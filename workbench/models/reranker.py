@@ -11,9 +11,9 @@ import numpy as np
 
 from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
+from workbench.memory import within_memory
 from workbench.models.embedder import in_words, readable_modalities
 from workbench.models.items import InputForm, modalities_of, model_input, video_frames
-from workbench.models.memory import within_memory
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder, MultiVectorEncoder, SentenceTransformer

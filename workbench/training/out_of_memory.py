@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from workbench.job_folder import JobFolder
-from workbench.models.memory import WORDS, chain, is_out_of_memory, let_go_of_memory
-from workbench.settings.taken import BY_LOSS, IN_PIECES
+from workbench.memory import WORDS, chain, is_out_of_memory, let_go_of_memory
 
 if TYPE_CHECKING:
     from workbench.settings import TrainSettings
@@ -24,6 +23,8 @@ USUAL = {"embedder": "contrastive", "reranker": "bce", "late-interaction": "cont
 def reads(kind: str, objective: str | None) -> str:
     """How a run of this kind and objective can read its batches: `mini-batches`, `pieces` or `whole`."""
     objective = objective or USUAL.get(kind, "")
+    from workbench.settings.taken import BY_LOSS, IN_PIECES
+
     if objective in BY_LOSS.get(kind, ()):
         return "mini-batches"
     return "pieces" if objective in IN_PIECES.get(kind, ()) else "whole"
