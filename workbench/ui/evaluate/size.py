@@ -168,7 +168,9 @@ def sizes(evaluation: dict[str, Any], prices: Prices) -> str:
     found = report.recommend(evaluation, tolerance=prices.tolerance)
     chosen = (found.model, found.dimension, found.precision)
     rows, marked = [], set()
-    for place, row in enumerate(report.table(evaluation)):
+    table = report.table(evaluation)
+    recall = all("recall@10" in row for row in table)
+    for place, row in enumerate(table):
         if (row["model"], row["dimension"], row["precision"]) == chosen:
             marked.add(place)
         rows.append(
@@ -178,7 +180,7 @@ def sizes(evaluation: dict[str, Any], prices: Prices) -> str:
                 cards.text(row["precision"]),
                 f"<b>{words.number(row['ndcg@10'])}</b>",
                 words.interval(row["interval"]),
-                words.number(row.get("recall@10")),
+                *([words.number(row["recall@10"])] if recall else []),
                 words.size(row["bytes"]),
                 f"{cost(row['dimension'], row['precision'], prices)['a_month']:,.2f}",
                 f"{100 * row['kept']:.1f} %",
@@ -190,7 +192,7 @@ def sizes(evaluation: dict[str, Any], prices: Prices) -> str:
         "Precision",
         ">NDCG@10",
         ">95 % interval",
-        ">Recall@10",
+        *([">Recall@10"] if recall else []),
         ">A vector",
         ">A month",
         ">Of its best",
