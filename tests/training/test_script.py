@@ -171,7 +171,7 @@ def test_a_second_stage_made_from_an_embedder_is_made_again_by_its_script(
     kind: str, demo_workspace: Workspace, tmp_path: Path
 ) -> None:
     few = {"max_steps": 2, "evaluations": 1, "batch_size": 8}
-    job = trained(demo_workspace, f"second-{kind}", kind=kind, first_stage="starter", overrides=few)
+    job = trained(demo_workspace, f"made-again-{kind}", kind=kind, first_stage="starter", overrides=few)
     text = script_of(job)
     assert text.startswith("# Reproduces the run") and text.count("\n") < 120
     assert losses_in(run_script(text, demo_workspace, tmp_path)) == pytest.approx(losses_of(job), rel=1e-5)
