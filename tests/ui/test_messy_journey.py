@@ -50,6 +50,8 @@ def see_the_doctor(page: Any) -> None:
     kinds = set(page.eval_on_selector_all(".finding", "(found) => found.map((one) => one.dataset.kind)"))
     assert kinds >= PLANTED, PLANTED - kinds
     assert page.inner_text("#part-check .badge") != ""
+    for picture in page.locator(".finding img").all():
+        picture.scroll_into_view_if_needed()  # what lies far below is fetched when it is come to
     page.wait_for_function("[...document.querySelectorAll('.finding img')].every((one) => one.naturalWidth > 0)")
     assert axe(page) == []
 
