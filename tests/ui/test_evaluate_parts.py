@@ -89,6 +89,7 @@ def test_a_price_or_a_tolerance_changes_what_is_said_and_is_kept(tab: EvaluateTa
     assert "32 × float32" in drawn[size.advice], "nothing may be lost, so nothing smaller will do"
     assert "2.56" in drawn[size.table], "two million vectors of 128 bytes at ten a gigabyte"
     assert read_prices(workspace) == Prices(2_000_000, 10.0, 0.0, 0.0)
+    assert size.set_prices(PLACE, 2_000_000, 10, 0, 0) is None, "a field that was only left draws nothing"
     with pytest.raises(WorkbenchError, match="number"):
         size.set_prices(PLACE, 0, None, None, None)
     assert read_prices(workspace).items == 2_000_000

@@ -59,11 +59,12 @@ class SizePart:
         }
 
     def _draw(self, evaluation: dict[str, Any], prices: Prices) -> Widgets:
+        found = report.recommend(evaluation, tolerance=prices.tolerance)  # resamples: once for all that tell of it
         return {
             self.plot: plot(evaluation),
-            self.advice: advice(evaluation, prices),
+            self.advice: advice(found, prices),
             self.bytes_plot: bytes_plot(evaluation),
-            self.table: sizes(evaluation, prices),
+            self.table: sizes(evaluation, found, prices),
         }
 
     def hide(self) -> Widgets:
@@ -72,16 +73,17 @@ class SizePart:
 
     def set_prices(
         self, place: Place, items: float | None, memory: float | None, disk: float | None, tolerance: float | None
-    ) -> Widgets:
-        """Keep what was typed, and say again what each size costs."""
+    ) -> Widgets | None:
+        """Keep what was typed, and say again what each size costs; nothing where a field was only left."""
         given = {
             "items": items,
             "memory_price": memory,
             "disk_price": disk,
             "tolerance": None if tolerance is None else tolerance / 100,
         }
+        before = read_prices(self.page.workspace)
         prices = set_prices(self.page.workspace, **{key: value for key, value in given.items() if value is not None})
-        return self._draw(evaluation_in_hand(self.page.workspace, place), prices)
+        return None if prices == before else self._draw(evaluation_in_hand(self.page.workspace, place), prices)
 
     def use_size(self, place: Place, event: gr.EventData) -> Widgets | None:
         """Make the collection searchable with the recommended model at the recommended dimension."""
@@ -132,9 +134,8 @@ def bytes_plot(evaluation: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def advice(evaluation: dict[str, Any], prices: Prices) -> str:
+def advice(found: report.Recommendation, prices: Prices) -> str:
     """The smallest size that loses no more than it may, what it saves, and the button that uses it."""
-    found = report.recommend(evaluation, tolerance=prices.tolerance)
     kept = 100 * found.ndcg / found.best_ndcg if found.best_ndcg else 100.0
     sizes_told = [(found.best_dimension, found.best_precision), (found.dimension, found.precision)]
     marked = {len(dict.fromkeys(sizes_told)) - 1}
@@ -163,9 +164,8 @@ def advice(evaluation: dict[str, Any], prices: Prices) -> str:
     )
 
 
-def sizes(evaluation: dict[str, Any], prices: Prices) -> str:
+def sizes(evaluation: dict[str, Any], found: report.Recommendation, prices: Prices) -> str:
     """The table of every size, the recommended one marked."""
-    found = report.recommend(evaluation, tolerance=prices.tolerance)
     chosen = (found.model, found.dimension, found.precision)
     rows, marked = [], set()
     table = report.table(evaluation)
