@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 
 import pytest
@@ -48,3 +49,13 @@ def test_the_front_holds_each_size_that_nothing_smaller_equals() -> None:
     ]
     assert [(row["bytes"], row["ndcg@10"]) for row in pareto(rows)] == [(16, 0.7), (64, 0.85), (128, 0.9), (256, 0.91)]
     assert pareto([]) == []
+
+
+def test_a_full_disk_is_told_and_the_prices_stay(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr("workbench.evaluation.costs.write_json", full)
+    with pytest.raises(WorkbenchError, match="disk"):
+        set_prices(workspace, items=5)
+    assert read_prices(workspace) == Prices()

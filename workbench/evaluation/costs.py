@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.errors import WorkbenchError
 from workbench.evaluation.precision import disk_bytes, vector_bytes
-from workbench.workspace import Workspace, read_json, write_json
+from workbench.workspace import Workspace, disk_full_in_words, read_json, write_json
 
 MOST_ITEMS = 10_000_000_000
 
@@ -41,7 +41,8 @@ def read_prices(workspace: Workspace) -> Prices:
 def set_prices(workspace: Workspace, **given: float) -> Prices:
     """Keep these prices, each by its name; the others as they are. Raises WorkbenchError for what cannot be one."""
     prices = _checked(asdict(read_prices(workspace)) | given)
-    write_json(workspace.root / "prices.json", asdict(prices))
+    with disk_full_in_words(workspace.root):
+        write_json(workspace.root / "prices.json", asdict(prices))
     return prices
 
 
