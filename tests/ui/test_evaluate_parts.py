@@ -16,6 +16,7 @@ from workbench.evaluation.statistics import compare, correct_for_many, mean_inte
 from workbench.ui.evaluate.tab import EvaluateTab
 from workbench.ui.page import Page
 from workbench.ui.place import Place
+from workbench.ui.runs import start_index
 from workbench.workspace import Workspace
 
 PLACE = Place(tab="evaluate", evaluation="made")
@@ -110,6 +111,12 @@ def test_the_recommended_size_is_used_once(tab: EvaluateTab, monkeypatch: pytest
     place = moved[tab.page.place]
     assert (place.tab, place.index) == ("search", "tuned-8")
     assert part(tab, "size").use_size(PLACE, Pressed(act="zoom")) is None
+
+
+def test_no_document_is_sent_to_an_address_by_one_press(tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "start", lambda *_: pytest.fail("an index was started"))
+    with pytest.raises(WorkbenchError, match="sends every document to its address"):
+        start_index(tab.page, "gone", "remote:toy", 8)
 
 
 def test_verdicts_say_what_so_many_queries_can_show(tab: EvaluateTab) -> None:

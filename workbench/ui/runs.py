@@ -8,8 +8,10 @@ import gradio as gr
 
 from workbench import jobs
 from workbench.collection.store import list_collections
+from workbench.errors import WorkbenchError
 from workbench.index.registry import list_indexes
 from workbench.job_folder import JobFolder
+from workbench.models.remote import PREFIX as REMOTE
 from workbench.training import report
 from workbench.training.advice import advice_for
 from workbench.ui import plots, runs_views
@@ -183,8 +185,14 @@ def _seen(shown: JobFolder | None, runs: list[JobFolder], line: str) -> str:
 def start_index(page: Page, collection: str, model: str, dimension: int | None = None) -> str:
     """Start making a collection searchable with a model, at a dimension if one is given; the name of the index to come.
 
-    What is being made already, or at this dimension is there, is not made again.
+    What is being made already, or at this dimension is there, is not made again. Raises WorkbenchError for a remote
+    model: every document would be sent away, which the terminal tells the count and cost of first.
     """
+    if model.startswith(REMOTE):
+        raise WorkbenchError(
+            f"An index with “{model}” sends every document to its address. Start it in the terminal, which says how much "
+            f"that is: python -m workbench index --name NAME --collection {collection} --model {model}"
+        )
     workspace, wanted = page.workspace, {"collection": collection, "model": model, "dimension": dimension}
     for job in jobs.list_jobs(workspace, "index"):
         if wanted.items() <= job.spec.items() and not jobs.watch(job).ended:
