@@ -190,8 +190,8 @@ def start_index(page: Page, collection: str, model: str, dimension: int | None =
     """
     if model.startswith(REMOTE):
         raise WorkbenchError(
-            f"An index with “{model}” sends every document to its address. Start it in the terminal, which says how much "
-            f"that is: python -m workbench index --name NAME --collection {collection} --model {model}"
+            f"An index with “{model}” sends every document to its address. Start it in the terminal, which says how "
+            f"much that is: python -m workbench index --name NAME --collection {collection} --model {model}"
         )
     workspace, wanted = page.workspace, {"collection": collection, "model": model, "dimension": dimension}
     for job in jobs.list_jobs(workspace, "index"):
