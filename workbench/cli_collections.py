@@ -27,11 +27,16 @@ from workbench.workspace import Workspace, check_name, open_workspace, propose_n
 
 collections = typer.Typer(help="List, show, export, push and remove collections.", invoke_without_command=True)
 
-HUB = "hub:"
+HUB, MTEB = "hub:", "mteb:"
 
 
 def import_source(
-    source: Annotated[str, typer.Argument(help="A table, a ZIP, a folder, or hub:USER/NAME, a data set on the Hub.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A table, a ZIP, a folder, hub:USER/NAME, a data set on the Hub, or mteb:NAME, a retrieval task."
+        ),
+    ],
     name: Annotated[str, typer.Option(help="The collection's name; else made from the file's.")] = "",
     query: Annotated[list[str] | None, typer.Option(metavar="COL", help="The column that asks.")] = None,
     document: Annotated[list[str] | None, typer.Option(metavar="COL", help="The column to be found.")] = None,
@@ -46,9 +51,11 @@ def import_source(
     own_split: Annotated[
         bool, typer.Option("--own-split", help="Hold out afresh, whatever train.csv and test.csv say.")
     ] = False,
-    hub_config: Annotated[str, typer.Option(metavar="C", help="The data set's configuration.")] = "",
+    hub_config: Annotated[
+        str, typer.Option(metavar="C", help="The data set's configuration, or the task's subset.")
+    ] = "",
     hub_split: Annotated[
-        str, typer.Option(metavar="S", help="The data set's split; else its only one, or train.")
+        str, typer.Option(metavar="S", help="The split; else the only one, or train (of a task: test).")
     ] = "",
     rows: Annotated[int, typer.Option(min=0, help="At most this many rows of a data set; 0 for all.")] = 0,
     workspace: WorkspaceOption = None,
@@ -56,8 +63,8 @@ def import_source(
     debug: DebugOption = False,
 ) -> None:
     """Bring pairs in as a collection. Columns that are not named are recognised by what they hold."""
-    hub = source.startswith(HUB)
-    if not hub and (hub_config or hub_split or rows):
+    hub, task = source.startswith(HUB), source.startswith(MTEB)
+    if not hub and (rows or ((hub_config or hub_split) and not task)):
         raise typer.BadParameter("--hub-config, --hub-split and --rows go with hub:USER/NAME.")
     if add and not name:
         raise typer.BadParameter("--add needs --name, the collection to add to.")
@@ -65,9 +72,11 @@ def import_source(
         opened = open_workspace(workspace)
         if hub:
             brought: dict[str, Any] = {"hub": _hub_spec(source, hub_config, hub_split, rows)}
+        elif task:
+            brought = {"mteb": _task_spec(source, hub_config, hub_split)}
         else:
             brought = {"source": str(_existing(source))}
-        named = Path(source.removeprefix(HUB).rstrip("/"))
+        named = Path(source.removeprefix(HUB).removeprefix(MTEB).rstrip("/"))
         name = check_name(name or propose_name(named.stem if Path(source).is_file() else named.name), "collection")
         if add:
             known_collection(opened, name)
@@ -214,6 +223,12 @@ def _hub_spec(source: str, config: str, split: str, rows: int) -> dict[str, Any]
     from workbench.collection.hub_words import check_repo_id
 
     return {"repo": check_repo_id(source.removeprefix(HUB)), "config": config, "split": split, "rows": rows}
+
+
+def _task_spec(source: str, subset: str, split: str) -> dict[str, Any]:
+    from workbench.collection.standard_sets import check_task_name
+
+    return {"task": check_task_name(source.removeprefix(MTEB)), "subset": subset, "split": split}
 
 
 def _existing(source: str) -> Path:

@@ -33,6 +33,7 @@ def import_words(result: dict[str, Any]) -> str:
         f"Imported “{result['collection']}”: {result['queries']:,} queries ({asked}), "
         f"{result['documents']:,} documents ({found}).",
         f"Judgements: {judged['train']:,} to train, {judged['eval']:,} held out.",
+        *result.get("notes", []),
     ]
     skipped = result["skipped"]
     if skipped:

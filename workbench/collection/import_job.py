@@ -11,6 +11,8 @@ from workbench.collection.demo import SCENES, make_demo
 from workbench.collection.hub import HubSet, open_dataset
 from workbench.collection.importing import import_collection, import_documents
 from workbench.collection.options import ImportOptions
+from workbench.collection.source import Opened
+from workbench.collection.standard_sets import StandardSet, open_task
 from workbench.collection.store import Collection
 from workbench.collection.summary import import_summary
 from workbench.job_folder import JobFolder
@@ -21,7 +23,8 @@ def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     """The work of an import job. Its spec: name, source (a path), roles, seed; documents if wanted, and the
     fields of `ImportOptions`: page_dpi, segment_seconds, own_split.
 
-    In the place of source `hub`: {"repo", "config", "split", "rows"}, a data set on the Hub; see `hub.HubSet`.
+    In the place of source `hub`: {"repo", "config", "split", "rows"}, a data set on the Hub; see `hub.HubSet`. Or
+    `mteb`: {"task", "subset", "split"}, a retrieval task; see `standard_sets.StandardSet`.
     `documents` true means `import_documents`; `add` true adds to the collection that is there; `demo` true draws the
     built-in demo, of `scenes` scenes. An import that was stopped or killed starts from the first row again, since
     nothing of it was kept; one that was complete already returns its result.
@@ -37,7 +40,7 @@ def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     if spec.get("demo"):
         return make_demo(workspace, spec["name"], int(spec.get("scenes") or SCENES), progress=job.progress)
     options = asdict(ImportOptions.of(spec))
-    source = open_dataset(HubSet.of_spec(spec["hub"])) if spec.get("hub") else Path(spec["source"])
+    source = _source(spec)
     if spec.get("add"):
         return add_to_collection(
             workspace,
@@ -63,3 +66,9 @@ def run_import(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
         job=mark,
         **options,
     )
+
+
+def _source(spec: dict[str, Any]) -> Path | Opened:
+    if spec.get("mteb"):
+        return open_task(StandardSet.of_spec(spec["mteb"]))
+    return open_dataset(HubSet.of_spec(spec["hub"])) if spec.get("hub") else Path(spec["source"])

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.collection.archive import Files
@@ -42,7 +42,10 @@ _NAMES = {"corpus": r"corpus|documents?|docs|passages?|collection", "queries": r
 
 @dataclass(frozen=True)
 class Retrieval:
-    """An opened collection: the tables of its two sides, those of its judgements, and the split of each of those."""
+    """An opened collection: the tables of its two sides, those of its judgements, and the split of each of those.
+
+    origin: what the card is to keep of where it came from.
+    """
 
     label: str
     files: Files
@@ -50,6 +53,7 @@ class Retrieval:
     corpus: list[Table]
     judgements: list[Table]
     splits: dict[str, str]
+    origin: dict[str, Any] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
@@ -122,7 +126,8 @@ def fill_with_retrieval(
     judged = sum(table.count_rows() for table in source.judgements)
     if source.judgements:
         check_enough(source.label, target, skipped, judged)
-    return Filled(_labels(source), {"file": source.label, "rows": total, "roles": {}}, skipped.lines())
+    told = {"file": source.label, "rows": total, "roles": {}, **source.origin}
+    return Filled(_labels(source), told, skipped.lines())
 
 
 def _is_export(files: Files) -> bool:

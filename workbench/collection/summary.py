@@ -8,7 +8,8 @@ from workbench.collection.store import Card
 
 
 def import_summary(card: Card) -> dict[str, Any]:
-    """The object that `import --json` prints, from a collection's card."""
+    """The object that `import --json` prints, from a collection's card; of a standard set with its notes."""
+    notes = (card.source.get("mteb") or {}).get("notes")
     return {
         "collection": card.name,
         "queries": card.counts["queries"],
@@ -16,4 +17,5 @@ def import_summary(card: Card) -> dict[str, Any]:
         "judgements": {split: card.counts[split] for split in ("train", "eval")},
         "modalities": card.modalities,
         "skipped": card.skipped,
+        **({"notes": notes} if notes else {}),
     }
