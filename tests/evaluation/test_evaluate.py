@@ -7,6 +7,7 @@ import pytest
 from workbench.errors import Stopped, WorkbenchError
 from workbench.evaluation import evaluate as evaluate_module
 from workbench.evaluation.evaluate import check_embedders, evaluate, load_evaluation, run_evaluation
+from workbench.evaluation.results import open_queries
 from workbench.job_folder import create_job_folder
 
 
@@ -93,9 +94,51 @@ def test_a_job_says_how_far_it_is_and_goes_on_after_a_stop(workspace, collection
     assert not workspace.evaluation("compare").exists()
     result = run_evaluation(workspace, job)
     assert result["evaluation"] == "compare"
-    assert [len(embedder.encoded) for embedder in loaded[2:]] == [0, 75 - 50]
-    assert [event["model"] for event in job.events("evaluation")] == ["toy:2", "toy:2", "toy:1"]
+    assert [(embedder.reference, len(embedder.encoded)) for embedder in loaded[2:]] == [("toy:1", 75 - 50)], (
+        "the model that was finished is not even loaded again"
+    )
+    assert [event["model"] for event in job.events("evaluation")] == ["toy:2", "toy:1"]
+    whole = evaluate(workspace, "scenes", ["toy:2", "toy:1"], name="whole")
+    assert [whole[key] for key in ("results", "comparisons", "slices")] == [
+        result[key] for key in ("results", "comparisons", "slices")
+    ]
+    assert not (job.path / "finished").exists()
     assert "toy:1 (2 of 2)" in job.status().note
+
+
+def test_a_finished_model_is_scored_again_where_something_else_is_asked_or_it_cannot_be_read(
+    workspace, collection, loaded, tmp_path
+):
+    finished = tmp_path / "finished"
+
+    def stopping(done, total, note):
+        if "toy:1" in note:
+            raise Stopped
+
+    def begun(**asked):
+        with pytest.raises(Stopped):
+            evaluate(workspace, "scenes", ["toy:2", "toy:1"], finished=finished, progress=stopping, **asked)
+        return [embedder.reference for embedder in loaded]
+
+    assert begun() == ["toy:2"]
+    assert begun() == ["toy:2"]
+    assert begun(precisions=["binary"]) == ["toy:2"] * 2
+    (kept,) = finished.iterdir()
+    kept.write_bytes(kept.read_bytes()[:200])
+    assert begun(precisions=["binary"]) == ["toy:2"] * 3
+
+
+def test_what_each_model_found_is_kept_by_id(workspace, collection, loaded):
+    evaluate(workspace, "scenes", ["toy:2", "toy:0"], name="e")
+    queries = open_queries(workspace, load_evaluation(workspace, "e"))
+    for direction in ("text->image", "image->text", "all"):
+        ids, found = queries.ids(direction), queries.found("toy:0", direction)
+        assert len(ids) == len(found) > 0
+        assert all(len(row) == 10 and row[0][1:] == one[1:] for one, row in zip(ids, found, strict=True)), direction
+        ndcg, first = queries.cell("toy:2", 32, "float32", direction)
+        right = [one[1:] == row[0][1:] for one, row in zip(ids, queries.found("toy:2", direction), strict=True)]
+        assert ((first == 1) == right).all() and 0 < sum(right) < len(right)
+        assert len(ndcg) == len(ids)
 
 
 def test_a_stop_file_stops_the_work(workspace, collection, loaded):

@@ -5,7 +5,7 @@ import pytest
 from workbench.errors import WorkbenchError
 from workbench.evaluation.evaluate import evaluate
 from workbench.evaluation.report import changes, directions, recommend, series, table, verdict_words
-from workbench.evaluation.results import load_evaluation
+from workbench.evaluation.results import load_evaluation, open_queries
 from workbench.workspace import open_workspace
 
 from .conftest import ToyEmbedder, scenes
@@ -30,6 +30,11 @@ def evaluation(module_workspace, collection):
         module_workspace, "scenes", ["base", "tuned"], precisions=["float32", "int8", "binary"], load=load, name="e"
     )
     return load_evaluation(module_workspace, "e")
+
+
+@pytest.fixture(scope="module")
+def queries(module_workspace, evaluation):
+    return open_queries(module_workspace, evaluation)
 
 
 def test_a_line_for_each_model_and_precision_rises_with_the_dimension(evaluation):
@@ -59,44 +64,50 @@ def test_directions_are_listed_with_all_first_and_an_unknown_one_is_answered(eva
         series(evaluation, "text->video")
 
 
-def test_the_smallest_cell_within_the_tolerance_is_recommended(evaluation):
+def test_the_smallest_cell_within_the_tolerance_is_recommended(evaluation, queries):
     rows = {(row["model"], row["dimension"], row["precision"]): row for row in table(evaluation)}
     best = max(row["ndcg@10"] for row in rows.values())
     for tolerance in (0.0, 0.01, 0.1, 0.5):
-        chosen = recommend(evaluation, tolerance=tolerance)
+        chosen = recommend(evaluation, queries, tolerance=tolerance)
         near = [row["bytes"] for row in rows.values() if row["ndcg@10"] >= best * (1 - tolerance) - 1e-12]
         assert chosen.bytes == min(near)
         assert chosen.ndcg == rows[chosen.model, chosen.dimension, chosen.precision]["ndcg@10"]
         assert chosen.loss["difference"] == pytest.approx(chosen.ndcg - chosen.best_ndcg, abs=1e-4)
         assert chosen.loss["interval"][0] <= chosen.loss["difference"] <= chosen.loss["interval"][1]
-    assert recommend(evaluation, tolerance=0.5).bytes < recommend(evaluation, tolerance=0.0).best_bytes
+    assert (
+        recommend(evaluation, queries, tolerance=0.5).bytes < recommend(evaluation, queries, tolerance=0.0).best_bytes
+    )
 
 
-def test_a_recommendation_can_keep_to_one_model(evaluation):
-    chosen = recommend(evaluation, models=["base"])
+def test_a_recommendation_can_keep_to_one_model(evaluation, queries):
+    chosen = recommend(evaluation, queries, models=["base"])
     assert chosen.model == chosen.best_model == "base"
 
 
-def test_a_recommendation_says_when_it_is_not_sure(evaluation):
-    assert recommend(evaluation, tolerance=0.0).sure
-    doubtful = recommend(evaluation, tolerance=0.1)
+def test_a_recommendation_says_when_it_is_not_sure(evaluation, queries):
+    assert recommend(evaluation, queries, tolerance=0.0).sure
+    doubtful = recommend(evaluation, queries, tolerance=0.1)
     assert doubtful.sure == (doubtful.loss["interval"][0] >= -0.1 * doubtful.best_ndcg)
     assert ("more held-out queries" in doubtful.words) == (not doubtful.sure)
 
 
-def test_gained_and_lost_queries_show_their_text_and_both_ranks(evaluation, collection):
-    gained, lost = changes(evaluation, ("base", 32, "float32"), ("tuned", 32, "float32"), "text->image", collection)
+def test_gained_and_lost_queries_show_their_text_and_both_ranks(evaluation, queries, collection):
+    gained, lost = changes(
+        evaluation, queries, ("base", 32, "float32"), ("tuned", 32, "float32"), "text->image", collection
+    )
     assert gained[0].difference == max(change.difference for change in gained) > 0
     assert gained[0].text == f"scene {int(gained[0].id[1:])}"
     assert gained[0].modality == "text"
     assert gained[0].rank_after < (gained[0].rank_before or 101)
     assert all(change.difference < 0 for change in lost)
-    backwards = changes(evaluation, ("tuned", 32, "float32"), ("base", 32, "float32"), "text->image", collection)
+    backwards = changes(
+        evaluation, queries, ("tuned", 32, "float32"), ("base", 32, "float32"), "text->image", collection
+    )
     assert {change.id for change in backwards[0]} <= {change.id for change in lost}
 
 
-def test_without_the_collection_the_changes_still_have_their_ids(evaluation):
-    gained, _ = changes(evaluation, ("base", 32, "float32"), ("tuned", 32, "float32"), "image->text", count=3)
+def test_without_the_collection_the_changes_still_have_their_ids(evaluation, queries):
+    gained, _ = changes(evaluation, queries, ("base", 32, "float32"), ("tuned", 32, "float32"), "image->text", count=3)
     assert len(gained) == 3
     assert all(change.id.startswith("p") and change.side == "corpus" and change.text == "" for change in gained)
 

@@ -8,7 +8,7 @@ from workbench.evaluation.evaluate import evaluate
 from workbench.evaluation.results import (
     list_evaluations,
     load_evaluation,
-    per_query,
+    open_queries,
     remove_evaluation,
     vector_cache,
 )
@@ -22,16 +22,17 @@ def folders(workspace):
 def test_the_numbers_of_every_query_come_back_as_they_were(workspace, collection, toy):
     evaluate(workspace, "scenes", ["toy"], load=lambda _, name: toy(name, noise=1.5), name="e")
     scores = score_embedder(toy(noise=1.5), collection)
+    kept = open_queries(workspace, load_evaluation(workspace, "e"))
     for cell, values in scores.per_query.items():
-        ndcg, first_ranks = per_query(load_evaluation(workspace, "e"), "toy", *cell)
-        assert np.allclose(ndcg, values["ndcg@10"], atol=1e-4)
+        ndcg, first_ranks = kept.cell("toy", *cell)
+        assert np.allclose(ndcg, values["ndcg@10"], atol=1e-6)
         assert np.array_equal(first_ranks, scores.first_ranks[cell])
 
 
 def test_a_cell_that_is_not_there_is_named(workspace, collection, toy):
     evaluate(workspace, "scenes", ["toy"], load=lambda _, name: toy(name), name="e")
     with pytest.raises(WorkbenchError, match="at 7 dimensions"):
-        per_query(load_evaluation(workspace, "e"), "toy", 7)
+        open_queries(workspace, load_evaluation(workspace, "e")).cell("toy", 7)
 
 
 def test_evaluations_are_listed_newest_first_and_by_collection(workspace, make_scenes, toy):

@@ -36,6 +36,10 @@ class Pressed:
         self._data = data
 
 
+def ids(names: list[str]) -> np.ndarray:
+    return np.frombuffer("\n".join(names).encode(), np.uint8)
+
+
 @pytest.fixture
 def tab(workspace: Workspace) -> EvaluateTab:
     noise = np.random.default_rng(0).normal(0, 0.02, QUERIES)
@@ -47,13 +51,13 @@ def tab(workspace: Workspace) -> EvaluateTab:
         }
         for (model, dimension, precision), scores in values.items()
     ]  # fmt: skip
-    lines = [
-        {
-            "model": model, "dimension": dimension, "precision": precision, "direction": "all",
-            "ndcg@10": " ".join(map(str, scores)), "first_rank": " ".join(["1"] * QUERIES),
-        }
-        for (model, dimension, precision), scores in values.items()
-    ]  # fmt: skip
+    arrays = [("ids/all", ids([f"q{n}" for n in range(QUERIES)])), ("documents/all", ids(["d0", "d1"]))]
+    for number, model in enumerate(("starter", "run:tuned")):
+        arrays.append((f"found/{number}/all", np.tile(np.arange(2, dtype=np.uint32), (QUERIES, 1))))
+        for (name, dimension, precision), scores in values.items():
+            if name == model:
+                place = f"{number}/{dimension}/{precision}/all"
+                arrays += [(f"ndcg/{place}", scores), (f"first/{place}", np.ones(QUERIES, np.uint8))]
     told = compare(values["starter", 32, "float32"], values["run:tuned", 32, "float32"])
     told |= {"a": "starter", "b": "run:tuned", "direction": "all", "metric": "ndcg@10"}
     save_evaluation(
@@ -61,9 +65,9 @@ def tab(workspace: Workspace) -> EvaluateTab:
         {
             "evaluation": "made", "collection": "gone", "results": rows, "comparisons": correct_for_many([told]),
             "models": [{"reference": "starter"}, {"reference": "run:tuned"}], "created": 1.0, "seconds": 1.0,
-            "per_query": lines, "sources": {"all": "\n".join(f"q{n}" for n in range(QUERIES))},
             "directions": {"all": {"source_side": "queries", "target_side": "corpus"}},
         },
+        arrays,
     )  # fmt: skip
     with gr.Blocks():
         page = Page(workspace)

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import shutil
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workbench.collection.review import settle
-from workbench.collection.store import Collection, open_collection
+from workbench.collection.store import SIDES, Collection, open_collection
 from workbench.errors import WorkbenchError
-from workbench.evaluation.held_out import HeldOut, held_out
+from workbench.evaluation.held_out import ALL, HeldOut, held_out
 from workbench.evaluation.measures import MEASURES, check_measures
 from workbench.evaluation.precision import check_precisions
+from workbench.evaluation.queries import Scored, gathered, load_scored, save_scored
 from workbench.evaluation.results import (
     EvaluationCard,
     list_evaluations,
     load_evaluation,
-    per_query_lines,
     remove_evaluation,
     save_evaluation,
     vector_cache,
 )
 from workbench.evaluation.scoring import Scores, score_embedder
+from workbench.evaluation.slices import slices
 from workbench.evaluation.statistics import compare, correct_for_many
 from workbench.evaluation.vectors import EmbedderLike, Progress
 from workbench.job_folder import JobFolder
-from workbench.workspace import Workspace, check_name, propose_name, read_json
+from workbench.workspace import Workspace, check_name, disk_full_in_words, propose_name, read_json
 
 __all__ = [
     "EvaluationCard",
@@ -55,6 +64,7 @@ def evaluate(
     progress: Progress | None = None,
     each: Callable[[str, Scores], None] | None = None,
     load: Load | None = None,
+    finished: Path | None = None,
 ) -> dict[str, Any]:
     """Score models on the held-out part of a collection; return and save the evaluation.
 
@@ -62,7 +72,8 @@ def evaluate(
     dimensions: else those that each model names. measures: as of `check_measures`, NDCG@10 always among them. name:
     else made from the collection's; an evaluation of that name is replaced. progress(done, total, note) may raise
     Stopped: the vectors made so far are kept, and the next call goes on from there. each(reference, scores) is called
-    after each model. load: else `models.load_embedder`.
+    after each model. load: else `models.load_embedder`. finished: a folder in which each finished model's numbers are
+    kept, so that a call after a kill goes on with the next model.
 
     Returns {"collection", "evaluation", "results", "comparisons", …} as `evaluate --json` prints it.
     Raises WorkbenchError if a model cannot be loaded or cannot take a modality of the collection.
@@ -71,56 +82,107 @@ def evaluate(
     references = list(dict.fromkeys(models))
     if not references:
         raise WorkbenchError("Choose at least one model to evaluate.")
-    kinds, wanted = check_precisions(precisions), check_measures(measures)
+    asked = {
+        "dimensions": list(dimensions or []),
+        "precisions": list(check_precisions(precisions)),
+        "measures": list(check_measures(measures)),
+    }
     settle(workspace, collection)
     opened = open_collection(workspace, collection)
     taken = {card.name for card in list_evaluations(workspace)}
     chosen_name = check_name(name, "evaluation") if name else propose_name(collection, taken)
     held = held_out(opened)
     load = load or partial(_load_embedder, trusted=_trusted_bases(workspace, references))
-    scored: dict[str, Scores] = {}
-    described: list[dict[str, Any]] = []
-    for number, reference in enumerate(references):
-        report = _labelled(progress, reference, number, len(references))
-        if report is not None:
-            report(0, 1, "Loading the model")
-        embedder = load(workspace, reference)
-        scores = score_embedder(
-            embedder,
-            opened,
-            dimensions,
-            precisions=kinds,
-            measures=wanted,
-            cache=vector_cache(workspace),
-            progress=report,
-            held=held,
-        )
-        scored[reference] = _called(scores, reference)
-        described.append(_described(reference, embedder, scores))
-        if each is not None:
-            each(reference, scored[reference])
-        del embedder
-        _free_memory()
-    result = {
-        "collection": collection,
-        "evaluation": chosen_name,
-        "results": [row for scores in scored.values() for row in scores.rows],
-        "comparisons": comparisons(scored),
-        "models": described,
-        "directions": _directions(held),
-        "settings": {
-            "models": references,
-            "dimensions": list(dimensions or []),
-            "precisions": list(kinds),
-            "measures": list(wanted),
-        },
-        "collection_fingerprint": opened.fingerprint,
-        "created": started,
-        "seconds": round(time.time() - started, 2),
-    }
-    lines = [line for reference, scores in scored.items() for line in per_query_lines(reference, scores)]
-    save_evaluation(workspace, {**result, "sources": _sources(opened, held), "per_query": lines})
+    with _folder(finished) as folder:
+        scored = [
+            _score_or_read(
+                workspace, opened, held, reference, asked, folder, load, each,
+                _labelled(progress, reference, number, len(references)),
+            )
+            for number, reference in enumerate(references)
+        ]  # fmt: skip
+        result = {
+            "collection": collection,
+            "evaluation": chosen_name,
+            "results": [row for one in scored for row in one.rows],
+            "comparisons": comparisons(scored, list(held.directions)),
+            "slices": slices(opened, held.directions[ALL], {one.reference: one.full_size(ALL) for one in scored}),
+            "models": [one.described for one in scored],
+            "directions": _directions(held),
+            "settings": {"models": references, **asked},
+            "collection_fingerprint": opened.fingerprint,
+            "created": started,
+            "seconds": round(time.time() - started, 2),
+        }
+        ids = {side: np.array(opened.side(side)["id"][:]) for side in SIDES}
+        save_evaluation(workspace, result, gathered(scored, held, ids))
     return result
+
+
+def _score_or_read(
+    workspace: Workspace,
+    collection: Collection,
+    held: HeldOut,
+    reference: str,
+    asked: dict[str, Any],
+    folder: Path,
+    load: Load,
+    each: Callable[[str, Scores], None] | None,
+    report: Progress | None,
+) -> Scored:
+    """What one model scores, or scored before a kill: then it is not even loaded."""
+    asked = {
+        **asked,
+        "model": reference,
+        "made": _made(workspace, reference),
+        "collection": collection.fingerprint,
+    }
+    path = folder / f"{hashlib.sha256(reference.encode()).hexdigest()[:16]}.npz"
+    known = load_scored(path, asked)
+    if known is not None:
+        return known
+    if report is not None:
+        report(0, 1, "Loading the model")
+    embedder = load(workspace, reference)
+    scores = score_embedder(
+        embedder,
+        collection,
+        asked["dimensions"],
+        precisions=asked["precisions"],
+        measures=asked["measures"],
+        cache=vector_cache(workspace),
+        progress=report,
+        held=held,
+    )
+    scores = replace(scores, rows=[{**row, "model": reference} for row in scores.rows])
+    with disk_full_in_words(folder):
+        scored = save_scored(path, scores, _described(reference, embedder, scores), asked)
+    if each is not None:
+        each(reference, scores)
+    del embedder
+    _free_memory()
+    return scored
+
+
+@contextmanager
+def _folder(finished: Path | None) -> Iterator[Path]:
+    """The folder of the finished models: the one that is kept, and emptied at the end, or one for now."""
+    if finished is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+        return
+    yield finished
+    shutil.rmtree(finished, ignore_errors=True)
+
+
+def _made(workspace: Workspace, reference: str) -> float:
+    """When the model of a run was written, as its name alone may mean another one tomorrow; 0 for all others."""
+    if not reference.startswith("run:"):
+        return 0.0
+    try:
+        return (workspace.run(reference.removeprefix("run:")) / "model" / "modules.json").stat().st_mtime
+    except (OSError, WorkbenchError):
+        return 0.0  # loading it will say what is wrong
 
 
 def check_embedders(workspace: Workspace, references: Sequence[str]) -> None:
@@ -156,40 +218,37 @@ def run_evaluation(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
         name=spec.get("name") or job.name,
         progress=job.progress,
         each=each,
+        finished=job.path / "finished",
     )
 
 
-def comparisons(scored: dict[str, Scores]) -> list[dict[str, Any]]:
+def comparisons(scored: Sequence[Scored], directions: Sequence[str]) -> list[dict[str, Any]]:
     """Every later model against the first, and each pair of up to four, by NDCG@10 in every direction.
 
     Each model stands at its full size and the first precision. The pairs of one direction are one family: with more
     than one, verdicts follow the p that is corrected for that.
     """
-    references = list(scored)
-    pairs = [(references[0], other) for other in references[1:]]
-    if len(references) <= EVERY_PAIR_UP_TO:
-        pairs = list(combinations(references, 2))
+    pairs = [(scored[0], other) for other in scored[1:]]
+    if len(scored) <= EVERY_PAIR_UP_TO:
+        pairs = list(combinations(scored, 2))
     if not pairs:
         return []
     result: list[dict[str, Any]] = []
-    for direction in scored[references[0]].held_out.directions:
+    for direction in directions:
+        values = {one.reference: one.full_size(direction) for one in scored}
         family = [
             {
-                "a": a,
-                "b": b,
+                "a": a.reference,
+                "b": b.reference,
                 "direction": direction,
                 "metric": MEASURES[0],
-                **compare(*(_full_size(scored[one], direction) for one in (a, b))),
+                **compare(values[a.reference], values[b.reference]),
             }
             for a, b in pairs
         ]
         result += correct_for_many(family)
-    return sorted(result, key=lambda one: pairs.index((one["a"], one["b"])))
-
-
-def _full_size(scores: Scores, direction: str) -> Any:
-    dimension, precision = scores.rows[0]["dimension"], scores.rows[0]["precision"]
-    return scores.per_query[dimension, precision, direction][MEASURES[0]]
+    order = {(a.reference, b.reference): place for place, (a, b) in enumerate(pairs)}
+    return sorted(result, key=lambda one: order[one["a"], one["b"]])
 
 
 def _described(reference: str, embedder: EmbedderLike, scores: Scores) -> dict[str, Any]:
@@ -199,17 +258,6 @@ def _described(reference: str, embedder: EmbedderLike, scores: Scores) -> dict[s
         "dimension": embedder.dimension,
         "notes": scores.notes,
     }
-
-
-def _called(scores: Scores, reference: str) -> Scores:
-    """The same scores with the reference that the user gave as the model's name in every row."""
-    return Scores(
-        [{**row, "model": reference} for row in scores.rows],
-        scores.per_query,
-        scores.first_ranks,
-        scores.held_out,
-        scores.notes,
-    )
 
 
 def _directions(held: HeldOut) -> dict[str, dict[str, Any]]:
@@ -222,15 +270,6 @@ def _directions(held: HeldOut) -> dict[str, dict[str, Any]]:
             "left_out": direction.left_out,
             "unasked": direction.unasked,
         }
-        for name, direction in held.directions.items()
-    }
-
-
-def _sources(collection: Collection, held: HeldOut) -> dict[str, str]:
-    """The ids of what was asked in each direction, in the order of the per-query numbers, as one line each."""
-    ids = {side: collection.side(side)["id"][:] for side in ("queries", "corpus")}
-    return {
-        name: "\n".join(ids[direction.source_side][row] for row in direction.source_rows.tolist())
         for name, direction in held.directions.items()
     }
 

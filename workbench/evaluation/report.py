@@ -1,4 +1,4 @@
-"""What a plot, a table and a sentence need of a loaded evaluation. Nothing here reads the disk or draws."""
+"""What a plot, a table and a sentence need of a loaded evaluation. Nothing here draws."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbench.collection.store import Collection
 from workbench.errors import WorkbenchError
 from workbench.evaluation.held_out import ALL
 from workbench.evaluation.precision import vector_bytes
-from workbench.evaluation.results import per_query
+from workbench.evaluation.queries import Queries
 from workbench.evaluation.statistics import compare
 
 TOLERANCE = 0.01
@@ -138,20 +138,22 @@ def table(evaluation: dict[str, Any], direction: str = ALL) -> list[dict[str, An
 
 
 def recommend(
-    evaluation: dict[str, Any], direction: str = ALL, tolerance: float = TOLERANCE, models: Sequence[str] | None = None
+    evaluation: dict[str, Any],
+    queries: Queries,
+    direction: str = ALL,
+    tolerance: float = TOLERANCE,
+    models: Sequence[str] | None = None,
 ) -> Recommendation:
     """The cell of fewest bytes a vector whose NDCG@10 is within `tolerance` (a part of it) of the best cell's.
 
-    models: only among these. evaluation: as loaded from disk, with its per-query numbers.
+    queries: what each query of the evaluation scored. models: only among these.
     """
     rows = [row for row in table(evaluation, direction) if models is None or row["model"] in models]
     best = max(rows, key=lambda row: (row["ndcg@10"], -row["bytes"]))
     allowed = tolerance * best["ndcg@10"]
     near = [row for row in rows if best["ndcg@10"] - row["ndcg@10"] <= allowed + 1e-12]
     chosen = min(near, key=lambda row: (row["bytes"], -row["ndcg@10"]))
-    loss = compare(
-        per_query(evaluation, *_cell(best), direction)[0], per_query(evaluation, *_cell(chosen), direction)[0]
-    )
+    loss = compare(queries.cell(*_cell(best), direction)[0], queries.cell(*_cell(chosen), direction)[0])
     sure = chosen is best or loss["interval"][0] >= -allowed
     return Recommendation(
         *_cell(chosen),
@@ -193,6 +195,7 @@ def verdict_words(comparison: dict[str, Any]) -> str:
 
 def changes(
     evaluation: dict[str, Any],
+    queries: Queries,
     before: Cell,
     after: Cell,
     direction: str = ALL,
@@ -203,9 +206,9 @@ def changes(
 
     before, after: (model, dimension, precision). Without the collection the texts are empty.
     """
-    values_before, ranks_before = per_query(evaluation, *before, direction)
-    values_after, ranks_after = per_query(evaluation, *after, direction)
-    ids = evaluation["sources"][direction].split("\n")
+    values_before, ranks_before = queries.cell(*before, direction)
+    values_after, ranks_after = queries.cell(*after, direction)
+    ids = queries.ids(direction)
     side = evaluation["directions"][direction]["source_side"]
     differences = values_after - values_before
     order = np.argsort(-differences, kind="stable")

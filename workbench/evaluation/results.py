@@ -1,8 +1,6 @@
-"""Evaluations on disk: `evaluations/NAME.json`, and the vectors that they share beside them.
+"""Evaluations on disk: `evaluations/NAME.json`, what each query scored, and the vectors that they share, beside it.
 
-An evaluation stands for itself: it can be read after its models are gone. Beside the object that the command line
-prints it keeps the NDCG@10 and the rank of the first relevant document of every query, each list as one line of
-numbers with a space between, so that cells can be compared later, in pairs.
+An evaluation stands for itself: it can be read after its models are gone.
 """
 
 from __future__ import annotations
@@ -11,16 +9,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
+from uuid import uuid4
 
 from workbench.errors import WorkbenchError
-from workbench.evaluation.scoring import Scores
+from workbench.evaluation.queries import Arrays, Queries, write_arrays
 from workbench.evaluation.vectors import vectors_folder
-from workbench.workspace import Workspace, disk_full_in_words, read_json, write_json
+from workbench.workspace import Workspace, check_name, disk_full_in_words, read_json, write_json
 
-SCHEMA = 1
-PER_QUERY_DIGITS = 5
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -40,12 +36,31 @@ def vector_cache(workspace: Workspace) -> Path:
     return workspace.evaluations / "vectors"
 
 
-def save_evaluation(workspace: Workspace, evaluation: dict[str, Any]) -> Path:
-    """Write an evaluation under its name, in place of an older one. Raises WorkbenchError if the disk is full."""
+def save_evaluation(workspace: Workspace, evaluation: dict[str, Any], arrays: Arrays) -> Path:
+    """Write an evaluation under its name, in place of an older one. Raises WorkbenchError if the disk is full.
+
+    arrays: what each query scored and found, as of `evaluation.queries`.
+    """
     path = workspace.evaluation(evaluation["evaluation"])
+    folder = queries_folder(workspace, evaluation["evaluation"])
+    numbers = folder / f"{uuid4().hex[:12]}.npz"
     with disk_full_in_words(path.parent):
-        write_json(path, {"schema": SCHEMA, **evaluation})
+        write_arrays(numbers, arrays)
+        write_json(path, {"schema": SCHEMA, **evaluation, "queries": numbers.name})
+    for older in set(folder.iterdir()) - {numbers}:
+        older.unlink(missing_ok=True)
     return path
+
+
+def queries_folder(workspace: Workspace, name: str) -> Path:
+    """The folder of what each query of an evaluation scored."""
+    return workspace.evaluations / "queries" / check_name(name, "evaluation")
+
+
+def open_queries(workspace: Workspace, evaluation: dict[str, Any]) -> Queries:
+    """What each query of a loaded evaluation scored and found."""
+    path = queries_folder(workspace, evaluation["evaluation"]) / Path(evaluation["queries"]).name
+    return Queries(path, [model["reference"] for model in evaluation["models"]])
 
 
 def load_evaluation(workspace: Workspace, name: str) -> dict[str, Any]:
@@ -95,6 +110,7 @@ def remove_evaluation(workspace: Workspace, name: str) -> None:
         raise WorkbenchError(f"There is no evaluation named “{name}”.")
     folders = _vector_folders(workspace, path)
     path.unlink()
+    shutil.rmtree(queries_folder(workspace, name), ignore_errors=True)
     for other in workspace.evaluations.glob("*.json"):
         folders -= _vector_folders(workspace, other)
     for folder in folders:
@@ -111,33 +127,3 @@ def _vector_folders(workspace: Workspace, path: Path) -> set[Path]:
         vectors_folder(vector_cache(workspace), model["fingerprint"], fingerprint)
         for model in evaluation.get("models", [])
     }
-
-
-def per_query_lines(reference: str, scores: Scores) -> list[dict[str, Any]]:
-    """What each query scored, a line for each cell of a model, to be kept in the evaluation."""
-    return [
-        {
-            "model": reference,
-            "dimension": dimension,
-            "precision": precision,
-            "direction": direction,
-            "ndcg@10": " ".join(f"{value:.{PER_QUERY_DIGITS}g}" for value in values["ndcg@10"]),
-            "first_rank": " ".join(map(str, scores.first_ranks[dimension, precision, direction].tolist())),
-        }
-        for (dimension, precision, direction), values in scores.per_query.items()
-    ]
-
-
-def per_query(
-    evaluation: dict[str, Any], model: str, dimension: int, precision: str = "float32", direction: str = "all"
-) -> tuple[np.ndarray, np.ndarray]:
-    """NDCG@10 (queries,) and rank of the first relevant document (queries,), 0 where it is not among the first 100.
-
-    Raises WorkbenchError if the evaluation has no such cell.
-    """
-    wanted = (model, dimension, precision, direction)
-    for line in evaluation["per_query"]:
-        if (line["model"], line["dimension"], line["precision"], line["direction"]) == wanted:
-            values = np.array(line["ndcg@10"].split(), dtype=np.float64)
-            return values, np.array(line["first_rank"].split(), dtype=np.int64)
-    raise WorkbenchError(f"The evaluation has no “{model}” at {dimension} dimensions, {precision}, {direction}.")

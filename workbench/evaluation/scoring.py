@@ -19,6 +19,7 @@ from workbench.evaluation.statistics import mean_interval
 from workbench.evaluation.vectors import EmbedderLike, Progress, Vectors, encode_held_out
 from workbench.models.vectors import truncate
 
+FOUND = 10
 Cell = tuple[int, str, str]
 """dimension, precision, direction"""
 
@@ -30,7 +31,8 @@ class Scores:
     rows: flat rows {"model", "dimension", "precision", "direction", "queries", "documents", "metrics", "interval"},
     `interval` being the 95 % interval of the NDCG@10. per_query: each measure's array (queries,) by (dimension,
     precision, direction); first_ranks: likewise the rank of the first relevant document, 0 where it is not among the
-    first 100.
+    first 100. found: by direction, the places of the first 10 documents of each query (queries, 10), at the full size
+    and the first precision.
     notes: sentences for the user, about sizes that the model lacks for instance.
     """
 
@@ -38,6 +40,7 @@ class Scores:
     per_query: dict[Cell, dict[str, np.ndarray]]
     first_ranks: dict[Cell, np.ndarray]
     held_out: HeldOut
+    found: dict[str, np.ndarray]
     notes: list[str] = field(default_factory=list)
 
     def metrics(
@@ -82,21 +85,26 @@ def score_embedder(
     vectors = encode_held_out(embedder, collection, held, names=names, cache=cache, progress=progress)
     cells = [(size, kind, name) for name in names for size in sizes for kind in kinds]
     measured: dict[Cell, Measured] = {}
+    found: dict[str, np.ndarray] = {}
     for number, cell in enumerate(cells):
         if progress is not None:
             progress(number, len(cells), "Ranking")
         same = (cell[0], cell[1], ALL)
         if same in measured and _alike(held.directions[ALL], held.directions[cell[2]]):
-            measured[cell] = measured[same]
+            measured[cell], places = measured[same], found[ALL]
         else:
             direction = held.directions[cell[2]]
-            measured[cell] = measure(rankings(vectors, direction, *cell[:2])[0], direction.relevant, wanted)
+            places = rankings(vectors, direction, *cell[:2])[0]
+            measured[cell] = measure(places, direction.relevant, wanted)
+        if cell[:2] == (sizes[0], kinds[0]):
+            found[cell[2]] = places[:, :FOUND]
     rows = [_row(embedder.reference, cell, held.directions[cell[2]], measured[cell], intervals) for cell in cells]
     return Scores(
         rows,
         {cell: one.values for cell, one in measured.items()},
         {cell: one.first_ranks for cell, one in measured.items()},
         held,
+        found,
         notes,
     )
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
-from workbench.collection.store import Collection
 from workbench.evaluation import report
 from workbench.ui import cards
 from workbench.ui.evaluate.views import Shown
@@ -28,15 +25,16 @@ class QueriesPart:
 
     def draw(self, place: Place, shown: Shown) -> Widgets:
         """The largest changes, for the better and for the worse."""
-        return {self.column: gr.Column(visible=True), self.changes: changes(shown.evaluation, shown.collection)}
+        return {self.column: gr.Column(visible=True), self.changes: changes(shown)}
 
     def hide(self) -> Widgets:
         """Nothing of it."""
         return {self.column: gr.Column(visible=False)}
 
 
-def changes(evaluation: dict[str, Any], collection: Collection | None) -> str:
+def changes(shown: Shown) -> str:
     """Two tables of queries, with the rank of the right answer before and after."""
+    evaluation = shown.evaluation
     models = list(dict.fromkeys(row["model"] for row in evaluation["results"]))
     if len(models) < 2:
         return cards.card('<p class="quiet">Evaluate two models to see which queries gained.</p>', label="Gained most")
@@ -46,7 +44,9 @@ def changes(evaluation: dict[str, Any], collection: Collection | None) -> str:
             (row for row in report.rows_of(evaluation) if row["model"] == model), key=lambda row: row["dimension"]
         )
         cells.append((model, row["dimension"], row["precision"]))
-    gained, lost = report.changes(evaluation, cells[0], cells[1], collection=collection, count=CHANGES_SHOWN)
+    gained, lost = report.changes(
+        evaluation, shown.queries, cells[0], cells[1], collection=shown.collection, count=CHANGES_SHOWN
+    )
     boxes = ""
     for title, found in (("Gained most", gained), ("Lost most", lost)):
         rows = [

@@ -10,7 +10,7 @@ from workbench.evaluation import report
 from workbench.evaluation.costs import Prices, cost, pareto, read_prices, set_prices
 from workbench.ui import cards, plots, words
 from workbench.ui.choices import model_name
-from workbench.ui.evaluate.views import Shown, evaluation_in_hand, is_tuned, tones
+from workbench.ui.evaluate.views import Shown, in_hand, is_tuned, tones
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 from workbench.ui.runs import start_index
@@ -54,12 +54,14 @@ class SizePart:
         values = [prices.items, prices.memory_price, prices.disk_price, 100 * prices.tolerance]
         return {
             self.column: gr.Column(visible=True),
-            **self._draw(shown.evaluation, prices),
+            **self._draw(shown, prices),
             **dict(zip(self.prices, values, strict=True)),
         }
 
-    def _draw(self, evaluation: dict[str, Any], prices: Prices) -> Widgets:
-        found = report.recommend(evaluation, tolerance=prices.tolerance)  # resamples: once for all that tell of it
+    def _draw(self, shown: Shown, prices: Prices) -> Widgets:
+        evaluation = shown.evaluation
+        # Resamples: once for all that tell of it.
+        found = report.recommend(evaluation, shown.queries, tolerance=prices.tolerance)
         return {
             self.plot: plot(evaluation),
             self.advice: advice(found, prices),
@@ -83,16 +85,17 @@ class SizePart:
         }
         before = read_prices(self.page.workspace)
         prices = set_prices(self.page.workspace, **{key: value for key, value in given.items() if value is not None})
-        return None if prices == before else self._draw(evaluation_in_hand(self.page.workspace, place), prices)
+        return None if prices == before else self._draw(in_hand(self.page.workspace, place), prices)
 
     def use_size(self, place: Place, event: gr.EventData) -> Widgets | None:
         """Make the collection searchable with the recommended model at the recommended dimension."""
         said: dict[str, Any] = dict(event._data)
         if said["act"] != "use-size":
             return None
-        evaluation = evaluation_in_hand(self.page.workspace, place)
-        found = report.recommend(evaluation, tolerance=read_prices(self.page.workspace).tolerance)
-        collection = str(evaluation["collection"])
+        shown = in_hand(self.page.workspace, place)
+        tolerance = read_prices(self.page.workspace).tolerance
+        found = report.recommend(shown.evaluation, shown.queries, tolerance=tolerance)
+        collection = str(shown.evaluation["collection"])
         index = start_index(self.page, collection, found.model, found.dimension)
         return {self.page.place: place.at(tab="search", collection=collection, index=index)}
 

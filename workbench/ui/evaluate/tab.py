@@ -7,13 +7,12 @@ from typing import Any
 import gradio as gr
 
 from workbench import jobs
-from workbench.collection.store import list_collections, open_collection
+from workbench.collection.store import list_collections
 from workbench.errors import WorkbenchError
 from workbench.evaluation.evaluate import (
     EvaluationCard,
     check_embedders,
     list_evaluations,
-    load_evaluation,
     remove_evaluation,
 )
 from workbench.job_folder import JobFolder
@@ -189,7 +188,7 @@ class EvaluateTab:
                 self.foot: "",
                 self.form: gr.Accordion(visible=has_collection, open=not at_work),
             }
-        shown = self._shown(card)
+        shown = views.open_shown(self.page.workspace, card)
         return {
             self.top: views.top(listed, card, shown.evaluation),
             self.row: parts.buttons(self.parts, parts.chosen(self.parts, place), {}, "evaluation"),
@@ -197,13 +196,6 @@ class EvaluateTab:
             self.foot: views.foot(shown.evaluation),
             self.form: gr.Accordion(label="Evaluate other models or sizes", visible=True, open=False),
         }
-
-    def _shown(self, card: EvaluationCard) -> views.Shown:
-        evaluation = load_evaluation(self.page.workspace, card.name)
-        try:
-            return views.Shown(evaluation, open_collection(self.page.workspace, card.collection))
-        except WorkbenchError:
-            return views.Shown(evaluation, None)  # removed since: the numbers stand for themselves
 
     def _jobs(self) -> list[JobFolder]:
         return job_views.open_jobs(self.page.workspace, "evaluate")

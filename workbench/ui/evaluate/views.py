@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.collection.store import Collection
+from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
 from workbench.evaluation import report
-from workbench.evaluation.evaluate import EvaluationCard, list_evaluations, load_evaluation
 from workbench.evaluation.held_out import ALL
+from workbench.evaluation.queries import Queries
+from workbench.evaluation.results import EvaluationCard, list_evaluations, load_evaluation, open_queries
 from workbench.ui import cards, plots, words
 from workbench.ui.place import Place
 from workbench.workspace import Workspace
@@ -17,19 +18,31 @@ from workbench.workspace import Workspace
 
 @dataclass(frozen=True)
 class Shown:
-    """The evaluation in hand. collection: what it was taken on, None where that has been removed since."""
+    """The evaluation in hand. queries: what each query scored and found. collection: what it was taken on, None where
+    that has been removed since."""
 
     evaluation: dict[str, Any]
+    queries: Queries
     collection: Collection | None
 
 
-def evaluation_in_hand(workspace: Workspace, place: Place) -> dict[str, Any]:
+def in_hand(workspace: Workspace, place: Place) -> Shown:
     """The evaluation that the address names, else the newest. Raises WorkbenchError if there is none."""
     listed = list_evaluations(workspace)
     card = next((card for card in listed if card.name == place.evaluation), next(iter(listed), None))
     if card is None:
         raise WorkbenchError("There is no evaluation yet. Evaluate a model first.")
-    return load_evaluation(workspace, card.name)
+    return open_shown(workspace, card)
+
+
+def open_shown(workspace: Workspace, card: EvaluationCard) -> Shown:
+    """An evaluation with its numbers, and its collection if that is still there."""
+    evaluation = load_evaluation(workspace, card.name)
+    queries = open_queries(workspace, evaluation)
+    try:
+        return Shown(evaluation, queries, open_collection(workspace, card.collection))
+    except WorkbenchError:
+        return Shown(evaluation, queries, None)  # removed since: the numbers stand for themselves
 
 
 def nothing(has_collection: bool) -> str:
