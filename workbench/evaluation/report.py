@@ -90,6 +90,18 @@ def directions(evaluation: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(row["direction"] for row in evaluation["results"]))
 
 
+def told_apart(evaluation: dict[str, Any]) -> list[str]:
+    """The directions to show: the uploaded one is left out where one of the others is just the same."""
+    names = directions(evaluation)
+    scored = {
+        name: [(row["model"], row["queries"], row["documents"], row["metrics"]) for row in rows]
+        for name in names
+        if (rows := rows_of(evaluation, name))
+    }
+    again = any(scored[name] == scored.get(ALL) for name in scored if name != ALL)
+    return [name for name in names if not (again and name == ALL)]
+
+
 def series(evaluation: dict[str, Any], direction: str = ALL, precision: str | None = None) -> list[Series]:
     """A line for each model (and precision, unless one is given), in the order of the evaluation."""
     lines: dict[tuple[str, str], list[dict[str, Any]]] = {}

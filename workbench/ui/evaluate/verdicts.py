@@ -10,7 +10,7 @@ from workbench.evaluation import report
 from workbench.evaluation.statistics import queries_needed, smallest_seen
 from workbench.ui import cards, words
 from workbench.ui.choices import model_name
-from workbench.ui.evaluate.views import Shown, told_apart
+from workbench.ui.evaluate.views import Shown
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 
@@ -39,7 +39,7 @@ class VerdictsPart:
 
 def verdicts(evaluation: dict[str, Any]) -> str:
     """The comparisons of the directions that tell something of their own, and what more queries would show."""
-    shown = told_apart(evaluation)
+    shown = report.told_apart(evaluation)
     told = [one for one in evaluation["comparisons"] if one["direction"] in shown]
     if not told:
         alone = "Evaluate two models to see whether one is better."
@@ -87,7 +87,7 @@ def _smallest_seen(one: dict[str, Any]) -> float:
 
 def directions(evaluation: dict[str, Any]) -> str:
     """Every model in every direction; nothing where there is but one."""
-    names = told_apart(evaluation)
+    names = report.told_apart(evaluation)
     if len(names) < 2:
         return ""
     rows = []

@@ -8,7 +8,6 @@ from typing import Any
 from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
 from workbench.evaluation import report
-from workbench.evaluation.held_out import ALL
 from workbench.evaluation.queries import Queries
 from workbench.evaluation.results import EvaluationCard, list_evaluations, load_evaluation, open_queries
 from workbench.ui import cards, plots, words
@@ -81,18 +80,6 @@ def tones(models: list[str]) -> dict[str, str]:
         tuned = sum(tone != plots.BASE for tone in found.values())
         found.setdefault(model, str(min(tuned + 1, 4)) if is_tuned(model) else plots.BASE)
     return found
-
-
-def told_apart(evaluation: dict[str, Any]) -> list[str]:
-    """The directions to show: the uploaded one is left out where one of the others is just the same."""
-    names = report.directions(evaluation)
-    scored = {
-        name: [(row["model"], row["queries"], row["documents"], row["metrics"]) for row in rows]
-        for name in names
-        if (rows := report.rows_of(evaluation, name))
-    }
-    again = any(scored[name] == scored.get(ALL) for name in scored if name != ALL)
-    return [name for name in names if not (again and name == ALL)]
 
 
 def foot(evaluation: dict[str, Any]) -> str:
