@@ -89,12 +89,7 @@ def score_reranking(
             progress(number, len(asked.source_rows), "Reranking")
         places = first_found[number, :top]
         documents = collection.items(asked.target_side, asked.target_rows[places])
-        scores = np.asarray(reranker.score(collection.item(asked.source_side, row), documents), dtype=np.float64)
-        if scores.shape != (len(documents),) or not np.isfinite(scores).all():
-            raise WorkbenchError(
-                f"“{reranker.reference}” gave scores that are not numbers. "
-                "Its training has gone wrong: train again with a lower learning rate."
-            )
+        scores = checked_scores(reranker, collection.item(asked.source_side, row), documents)
         reordered[number, :top] = places[np.argsort(-scores, kind="stable")]
     first, reranked = measure(first_found, asked.relevant), measure(reordered, asked.relevant)
     rows = [_row(first_stage.reference, size, direction, asked, one) for one in (first, reranked)]
@@ -108,6 +103,17 @@ def score_reranking(
         **compare(before, after),
     }
     return Reranking(rows, comparison, before, after)
+
+
+def checked_scores(reranker: RerankerLike, query: Item, documents: Sequence[Item]) -> np.ndarray:
+    """The reranker's scores (documents,), float64. Raises WorkbenchError if they are not numbers."""
+    scores = np.asarray(reranker.score(query, documents), dtype=np.float64)
+    if scores.shape != (len(documents),) or not np.isfinite(scores).all():
+        raise WorkbenchError(
+            f"“{reranker.reference}” gave scores that are not numbers. "
+            "Its training has gone wrong: train again with a lower learning rate."
+        )
+    return scores
 
 
 def sampled(direction: Direction, limit: int | None, seed: int = 0) -> Direction:

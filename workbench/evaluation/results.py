@@ -6,10 +6,13 @@ An evaluation stands for itself: it can be read after its models are gone.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+from filelock import FileLock
 
 from workbench.errors import WorkbenchError
 from workbench.evaluation.queries import Arrays, Queries, write_arrays
@@ -46,15 +49,44 @@ def save_evaluation(workspace: Workspace, evaluation: dict[str, Any], arrays: Ar
     numbers = folder / f"{uuid4().hex[:12]}.npz"
     with disk_full_in_words(path.parent):
         write_arrays(numbers, arrays)
-        write_json(path, {"schema": SCHEMA, **evaluation, "queries": numbers.name})
+        with _writing(workspace, evaluation["evaluation"]):
+            write_json(path, {"schema": SCHEMA, **evaluation, "queries": numbers.name})
     for older in set(folder.iterdir()) - {numbers}:
         older.unlink(missing_ok=True)
     return path
 
 
+def change_evaluation(
+    workspace: Workspace, name: str, collection: str, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> bool:
+    """Write `change` of an evaluation in its place; False if it has gone, or is of another collection by now.
+
+    For what is measured afterwards. Of several who do so at once each is given what the one before has written.
+    """
+    path = workspace.evaluation(name)
+    with _writing(workspace, name):
+        if not path.exists():
+            return False
+        found = load_evaluation(workspace, name)
+        if found["collection"] != collection:
+            return False
+        with disk_full_in_words(path.parent):
+            write_json(path, change(found))
+    return True
+
+
+def _writing(workspace: Workspace, name: str) -> FileLock:
+    return FileLock(workspace.locks / f"evaluation-{name}.lock")
+
+
 def queries_folder(workspace: Workspace, name: str) -> Path:
     """The folder of what each query of an evaluation scored."""
     return workspace.evaluations / "queries" / check_name(name, "evaluation")
+
+
+def map_file(workspace: Workspace, name: str) -> Path:
+    """The file of an evaluation's map."""
+    return workspace.evaluations / "maps" / f"{check_name(name, 'evaluation')}.npz"
 
 
 def open_queries(workspace: Workspace, evaluation: dict[str, Any]) -> Queries:
@@ -109,8 +141,10 @@ def remove_evaluation(workspace: Workspace, name: str) -> None:
     if not path.exists():
         raise WorkbenchError(f"There is no evaluation named “{name}”.")
     folders = _vector_folders(workspace, path)
-    path.unlink()
+    with _writing(workspace, name):
+        path.unlink(missing_ok=True)
     shutil.rmtree(queries_folder(workspace, name), ignore_errors=True)
+    map_file(workspace, name).unlink(missing_ok=True)
     for other in workspace.evaluations.glob("*.json"):
         folders -= _vector_folders(workspace, other)
     for folder in folders:
