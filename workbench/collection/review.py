@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from workbench.collection.review_apply import apply_line, judgements_of
-from workbench.collection.review_log import Log, append, fold, writing
+from workbench.collection.review_log import OF_PAIRS, Log, Pair, append, fold, writing
 from workbench.collection.store import Collection, Item, open_collection
 from workbench.collection.suspicion import Candidate, read_mined
 from workbench.errors import WorkbenchError
@@ -58,7 +58,7 @@ def suspicious(collection: Collection, *, limit: int = 20, skip: int = 0) -> lis
     right document's. Pairs that were skipped in this round, and those decided a moment ago, are left out.
     limit, skip: how many queries, after leaving out how many.
     """
-    collection = _mapped(collection)
+    collection = mapped(collection)
     mined = read_mined(collection)
     log = Log.read(collection)
     left_out = {(line["query"], line["document"]) for line in log.pending if line["verdict"] != "undo"} | log.skipped
@@ -75,7 +75,7 @@ def suspicious(collection: Collection, *, limit: int = 20, skip: int = 0) -> lis
         query, document = mined.pair(place)
         if (query, document) not in left_out:
             candidates[query].append(mined.candidate(place))
-    positives = _positives(collection, shown)
+    positives = right_documents(collection, shown)
     return [Case(query, positives.get(query, []), candidates[query]) for query in shown]
 
 
@@ -89,19 +89,22 @@ def decide(workspace: Workspace, name: str, query_id: str, document_id: str, ver
     if verdict not in VERDICTS:
         raise WorkbenchError(f"“{str(verdict)[:40]}” is no verdict. Say {', '.join(VERDICTS)}.")
     with writing(workspace, name):
-        collection = _opened(workspace, name)
+        collection = opened(workspace, name)
         _check_there(collection, "queries", query_id)
         _check_there(collection, "corpus", document_id)
         before = judgements_of(collection, query_id, document_id)
         _log(workspace, collection, {"query": query_id, "document": document_id, "verdict": verdict, "before": before})
 
 
-def take_back(workspace: Workspace, name: str) -> Decision:
-    """Undo the last decision that stands, of any kind; returns it. Raises WorkbenchError if there is none."""
+def take_back(workspace: Workspace, name: str, pair: Pair | None = None) -> Decision:
+    """Undo the last decision that stands, of any kind, or the last on this pair of a query and a document; returns it.
+
+    Raises WorkbenchError if there is none.
+    """
     with writing(workspace, name):
-        collection = _opened(workspace, name)
+        collection = opened(workspace, name)
         log = Log.read(collection)
-        last = log.last()
+        last = log.last(pair)
         if last is None:
             raise WorkbenchError(f"Nothing has been reviewed in “{name}” that could be taken back.")
         append(collection, {"undo": last})
@@ -119,7 +122,7 @@ def settle(workspace: Workspace, name: str) -> None:
 def new_round(workspace: Workspace, name: str) -> None:
     """Show again what was skipped."""
     with writing(workspace, name):
-        append(_opened(workspace, name), {"round": True})
+        append(opened(workspace, name), {"round": True})
 
 
 def progress(collection: Collection) -> Progress:
@@ -127,26 +130,28 @@ def progress(collection: Collection) -> Progress:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    collection, log = _mapped(collection), Log.read(collection)
+    collection, log = mapped(collection), Log.read(collection)
+    # Of pairs that were mined: what was sent to review from elsewhere is counted there.
     decided = {
         (line["query"], line["document"])
         for line in log.decisions.values()
-        if line["verdict"] in ("match", "not-a-match")
+        if line["verdict"] in OF_PAIRS and any(row["source"] == "mined" for row in line["before"])
     }
     table = collection.judgements.data.table
     mined = table.filter(pc.equal(table["source"], "mined"))
-    asked = mined.filter(pc.is_in(mined["query"], pa.array(sorted({query for query, _ in decided}), pa.string())))
+    queries = sorted({query for query, _ in decided | log.skipped})
+    asked = mined.filter(pc.is_in(mined["query"], pa.array(queries, pa.string())))
     still = set(zip(asked["query"].to_pylist(), asked["document"].to_pylist(), strict=True))
     pending = {(line["query"], line["document"]) for line in log.pending}
     reviewed = len(decided - still) + len(decided & still & pending)
-    return Progress(reviewed, len(mined) + len(decided - still), len(log.skipped))
+    return Progress(reviewed, len(mined) + len(decided - still), len(log.skipped & still))
 
 
 def unlabelled(collection: Collection, *, limit: int = 20) -> list[str]:
     """The ids of documents that answer no query yet, spread over the corpus: neighbours come far apart."""
     import pyarrow.compute as pc
 
-    collection = _mapped(collection)
+    collection = mapped(collection)
     table = collection.judgements.data.table
     log = Log.read(collection)
     pending = {line["document"] for line in log.pending if line["verdict"] == "label"}
@@ -173,7 +178,7 @@ def label(workspace: Workspace, name: str, document_id: str, text: str) -> str:
     if not text:
         raise WorkbenchError("Write what somebody would ask to find this, then press Enter.")
     with writing(workspace, name):
-        collection = _opened(workspace, name)
+        collection = opened(workspace, name)
         _check_there(collection, "corpus", document_id)
         query = Item(text=text).content_id()
         before = judgements_of(collection, query, document_id)
@@ -188,7 +193,7 @@ def label(workspace: Workspace, name: str, document_id: str, text: str) -> str:
 def skip_document(workspace: Workspace, name: str, document_id: str) -> None:
     """Leave a document without a query for this round."""
     with writing(workspace, name):
-        collection = _opened(workspace, name)
+        collection = opened(workspace, name)
         _check_there(collection, "corpus", document_id)
         _log(workspace, collection, {"query": "", "document": document_id, "verdict": "skip", "before": []})
 
@@ -197,14 +202,14 @@ def generated(collection: Collection, *, limit: int = 20) -> list[Case]:
     """Queries that a model wrote and nobody has seen, each with the documents it was written for."""
     import pyarrow.compute as pc
 
-    collection = _mapped(collection)
+    collection = mapped(collection)
     table = collection.judgements.data.table
     table = table.filter(pc.equal(table["source"], "generated"))
     log = Log.read(collection)
     gone = {line["query"] for line in log.pending if line["verdict"] in ("keep", "drop")}
     gone |= {query for query, _ in log.skipped}
     queries = [query for query in table["query"].unique().to_pylist() if query not in gone][:limit]
-    positives = _positives(collection, queries)
+    positives = right_documents(collection, queries)
     return [Case(query, positives.get(query, []), []) for query in queries]
 
 
@@ -216,7 +221,7 @@ def decide_generated(workspace: Workspace, name: str, query_id: str, verdict: st
     if verdict not in ("keep", "drop", "skip"):
         raise WorkbenchError(f"“{str(verdict)[:40]}” is no verdict. Say keep, drop or skip.")
     with writing(workspace, name):
-        collection = _opened(workspace, name)
+        collection = opened(workspace, name)
         _check_there(collection, "queries", query_id)
         before = judgements_of(collection, query_id)
         written = [row for row in before if row["source"] == "generated"]
@@ -234,11 +239,12 @@ def _log(workspace: Workspace, collection: Collection, line: dict[str, Any]) -> 
         fold(workspace, collection, apply_line)
 
 
-def _opened(workspace: Workspace, name: str) -> Collection:
-    return _mapped(open_collection(workspace, name))
+def opened(workspace: Workspace, name: str) -> Collection:
+    """The collection with its tables open."""
+    return mapped(open_collection(workspace, name))
 
 
-def _mapped(collection: Collection) -> Collection:
+def mapped(collection: Collection) -> Collection:
     """The collection with its tables open. One that was changed since it was opened, by a decision, is opened anew."""
     for _ in range(ATTEMPTS):
         try:
@@ -262,7 +268,7 @@ def _check_there(collection: Collection, side: str, identifier: str) -> None:
         raise WorkbenchError(f"This {noun} is no longer in the collection “{collection.name}”. Take the next.")
 
 
-def _positives(collection: Collection, queries: list[str]) -> dict[str, list[str]]:
+def right_documents(collection: Collection, queries: list[str]) -> dict[str, list[str]]:
     """The right documents of these queries, the most relevant first."""
     import pyarrow as pa
     import pyarrow.compute as pc

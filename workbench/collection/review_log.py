@@ -5,6 +5,8 @@
         {"undo": n}                                          decision n (its number among the lines) is taken back
         {"folded": n}                                        the first n lines are in the judgements
         {"round": true}                                      what was skipped may be shown again
+        {"sent": [{"query", "document", "ranks"}], "when"}   pairs that somebody sent to be looked at; see `review_sent`
+        {"unsent": [[query, document], …]}                   they need not be looked at after all
 
 A line is written at once, so a decision is never lost. It is folded into the judgements in the same call where that is
 quick; of a very large collection a thread does it, and what a killed process left unfolded the next call folds.
@@ -28,6 +30,7 @@ LOG = "review.jsonl"
 MANY_ROWS = 100_000
 REVIEWED_WORDS = "Reviewed"
 Pair = tuple[str, str]
+OF_PAIRS = ("match", "not-a-match")
 
 
 @dataclass
@@ -35,13 +38,15 @@ class Log:
     """What the lines of a log amount to.
 
     decisions: the decisions that stand, by their number, the oldest first. skipped: the pairs skipped in this round.
-    folded: how many lines are in the judgements.
+    folded: how many lines are in the judgements. sent: the pairs sent to review, in the order they were sent, each with
+    the rank that each model found it at.
     """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
     decisions: dict[int, dict[str, Any]] = field(default_factory=dict)
     skipped: set[Pair] = field(default_factory=set)
     folded: int = 0
+    sent: dict[Pair, dict[str, int]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, collection: Collection) -> Log:
@@ -74,6 +79,14 @@ class Log:
             self.folded = max(self.folded, int(line["folded"]))
         elif "round" in line:
             self.skipped.clear()
+        elif "sent" in line:
+            for one in line["sent"]:
+                pair = (one["query"], one["document"])
+                self.sent[pair] = {**self.sent.get(pair, {}), **one["ranks"]}
+                self.skipped.discard(pair)  # wanted after all
+        elif "unsent" in line:
+            for query, document in line["unsent"]:
+                self.sent.pop((query, document), None)
 
     @property
     def pending(self) -> list[dict[str, Any]]:
@@ -86,9 +99,13 @@ class Log:
                 found.append(line)
         return found
 
-    def last(self) -> int | None:
-        """The number of the last decision that stands."""
-        return next(reversed(self.decisions), None)
+    def last(self, pair: Pair | None = None) -> int | None:
+        """The number of the last decision that stands: of any kind, or that this pair is a match or is not."""
+        if pair is None:
+            return next(reversed(self.decisions), None)
+        mine = (number for number, line in reversed(self.decisions.items()) if line["verdict"] in OF_PAIRS
+                and (line["query"], line["document"]) == pair)  # fmt: skip
+        return next(mine, None)
 
 
 @contextmanager

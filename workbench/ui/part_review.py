@@ -1,4 +1,4 @@
-"""The Review part of the Data tab: mined negatives, generated queries and unlabelled documents, decided by keyboard."""
+"""The Review part of the Data tab: candidates, generated queries and unlabelled documents, decided by keyboard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.collection import review
+from workbench.collection import review, review_sent
 from workbench.collection.review import Progress
 from workbench.collection.review_log import Log
 from workbench.collection.store import Collection, open_collection
@@ -157,11 +157,11 @@ class ReviewPart:
         if mode == "unlabelled":
             documents = review.unlabelled(collection, limit=BATCH)
             return views.Cases(collection, self.page.media, {}).unlabelled(documents)
-        found = review.suspicious if mode == "mined" else review.generated
+        found = {"sent": review_sent.sent, "mined": review.suspicious, "generated": review.generated}[mode]
         cases = found(collection, limit=BATCH)
         documents = [one for case in cases for one in (*case.positives, *(c.document for c in case.candidates))]
         drawer = views.Cases(collection, self.page.media, captions(collection, documents))
-        return drawer.mined(cases) if mode == "mined" else drawer.generated(cases)
+        return drawer.generated(cases) if mode == "generated" else drawer.candidates(cases, mode)
 
 
 def _progress(collection: Collection, *modes: str) -> dict[str, Progress]:
@@ -174,9 +174,8 @@ def _progress(collection: Collection, *modes: str) -> dict[str, Progress]:
     }
     found = {}
     for mode in modes:
-        if mode == "mined":
-            mined = review.progress(collection)
-            found[mode] = Progress(mined.reviewed, mined.total, len(log.skipped) - sum(skipped.values()))
+        if mode in ("sent", "mined"):
+            found[mode] = review_sent.sent_progress(collection) if mode == "sent" else review.progress(collection)
             continue
         verdicts = {"generated": ("keep", "drop"), "unlabelled": ("label",)}[mode]
         reviewed = sum(line["verdict"] in verdicts for line in log.decisions.values())
@@ -212,7 +211,7 @@ def _decide(workspace: Workspace, step: Step) -> list[str]:
         return [taken.query, taken.document]
     if step.mode == "generated":
         review.decide_generated(workspace, name, step.query, step.verdict)
-    elif step.mode == "mined":
+    elif step.mode in ("sent", "mined"):
         review.decide(workspace, name, step.query, step.document, step.verdict)
     elif step.verdict == "skip":
         review.skip_document(workspace, name, step.document)

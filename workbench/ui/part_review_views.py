@@ -17,10 +17,15 @@ from workbench.ui.media_route import MediaRoute
 
 POSITIVES_SHOWN = 3
 MODES = {
+    "sent": "Sent from Evaluate",
     "mined": "Hard negatives",
     "generated": "Generated queries",
     "unlabelled": "Documents without a query",
 }
+SENT_WORDS = (
+    "What the models found and nobody has judged. Match: it becomes a right answer, and counts in the next evaluation. "
+    "Not a match: it is kept as a wrong answer, checked by you."
+)
 MINED_WORDS = (
     "Actually a match: it becomes a right answer, which mends both training and the score. "
     "Not a match: it stays a hard negative, checked by you."
@@ -41,13 +46,15 @@ class Key:
     cap: str
 
 
+OF_CANDIDATES = (
+    Key("match", "Match", "m", "M"),
+    Key("not-a-match", "Not a match", "n", "N"),
+    Key("skip", "Skip", "s", "S"),
+    Key("undo", "Undo", "u", "U"),
+)
 KEYS = {
-    "mined": (
-        Key("match", "Match", "m", "M"),
-        Key("not-a-match", "Not a match", "n", "N"),
-        Key("skip", "Skip", "s", "S"),
-        Key("undo", "Undo", "u", "U"),
-    ),
+    "sent": OF_CANDIDATES,
+    "mined": OF_CANDIDATES,
     "generated": (
         Key("keep", "Keep", "k", "K"),
         Key("drop", "Drop", "d", "D"),
@@ -82,7 +89,7 @@ def bar(mode: str, progress: Progress) -> str:
         f'<kbd aria-hidden="true">{key.cap}</kbd></button>'
         for key in KEYS[mode]
     )
-    told = {"mined": MINED_WORDS, "generated": GENERATED_WORDS, "unlabelled": LABEL_WORDS}[mode]
+    told = {"sent": SENT_WORDS, "mined": MINED_WORDS, "generated": GENERATED_WORDS, "unlabelled": LABEL_WORDS}[mode]
     share = 100 * progress.reviewed / max(1, progress.total)
     return (
         f'<div class="review-bar card"><div class="split"><p class="review-count" data-reviewed="{progress.reviewed}" '
@@ -133,9 +140,10 @@ class Cases:
         self._labels = collection.card.labels
         self._drawn = 0
 
-    def mined(self, cases: Sequence[Case]) -> str:
-        """Each with its candidates to be chosen among."""
-        return "".join(self._case(case, len(case.candidates)) for case in cases)
+    def candidates(self, cases: Sequence[Case], mode: str) -> str:
+        """Each with its candidates to be chosen among. mode: `sent` or `mined`."""
+        heard = {"sent": "Found by the models", "mined": "Mined as wrong"}[mode]
+        return "".join(self._case(case, heard) for case in cases)
 
     def generated(self, cases: Sequence[Case]) -> str:
         """Each a query that a model wrote, beside the documents it was written for."""
@@ -165,7 +173,8 @@ class Cases:
             )
         return "".join(made)
 
-    def _case(self, case: Case, count: int) -> str:
+    def _case(self, case: Case, heard: str) -> str:
+        count = len(case.candidates)
         asked = self._card("queries", case.query, f"Given {self._labels.get('query', 'query')}", "asked")
         right = "".join(
             self._card("corpus", identifier, "The right answer", "right")
@@ -178,7 +187,7 @@ class Cases:
         )
         return (
             f'<article class="case" hidden><div class="case-given">{asked}{right}</div>'
-            f'<ol class="candidates" aria-label="Mined as wrong: is one of them a match?">{candidates}</ol></article>'
+            f'<ol class="candidates" aria-label="{heard}: is one of them a match?">{candidates}</ol></article>'
         )
 
     def _candidate(self, query: str, candidate: Candidate, place: int, count: int) -> str:
