@@ -73,11 +73,16 @@ def full_size(evaluation: dict[str, Any], model: str, direction: str = ALL) -> d
 
 
 def pair_to_compare(evaluation: dict[str, Any]) -> tuple[str, str] | None:
-    """The first model and the best of the others; None where there is but one."""
+    """The first model and the best of the others; None where there is but one. evaluation: or a report of it."""
     first, *others = [model["reference"] for model in evaluation["models"]]
     if not others:
         return None
-    return first, max(others, key=lambda model: full_size(evaluation, model)["metrics"]["ndcg@10"])
+    return first, max(others, key=lambda model: _ndcg(full_size(evaluation, model)))
+
+
+def _ndcg(row: dict[str, Any]) -> float:
+    """Of a row as it is kept, or as a report has it, with its measures beside the rest."""
+    return float(row.get("metrics", row)["ndcg@10"])
 
 
 def _collection(workspace: Workspace, evaluation: dict[str, Any]) -> Collection | None:

@@ -1,8 +1,8 @@
 """A line chart as SVG: NDCG@10 against a size on a logarithmic axis, with a band for the interval of each line.
 
 Drawn by a few lines of our own, not by Plotly: a report has to open from a folder, print, and work where scripts are
-switched off, and Plotly would put 4.5 MB of script into every one of them. Lines are drawn with classes (`line tone-1`),
-so that the page's style gives the colours of the light and of the dark theme.
+switched off, and Plotly would put 4.5 MB of script into every one of them. Lines are drawn with classes (`line
+tone-1`), so that the page's style gives the colours of the light and of the dark theme.
 """
 
 from __future__ import annotations
@@ -109,9 +109,8 @@ def _curve(axes: _Axes, line: Line) -> str:
         told = f"{line.name}, {line.x[place]:,.0f}: {line.y[place]:.3f}"
         if line.low:
             told += f" [{line.low[place]:.3f}, {line.high[place]:.3f}]"
-        dots.append(
-            f'<circle class="dot tone-{line.tone}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>{escape(told)}</title></circle>'
-        )
+        where = f'cx="{x:.1f}" cy="{y:.1f}" r="3.5"'
+        dots.append(f'<circle class="dot tone-{line.tone}" {where}><title>{escape(told)}</title></circle>')
     return curve + "".join(dots)
 
 
