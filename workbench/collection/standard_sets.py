@@ -79,6 +79,7 @@ def open_task(wanted: StandardSet) -> Retrieval:
         "split": split,
         "dataset": str(meta.dataset.get("path") or ""),
         "revision": str(meta.dataset.get("revision") or ""),
+        "version": str(mteb.__version__),
         "languages": [str(one) for one in meta.hf_subsets_to_langscripts.get(subset, [])],
         "notes": [OWN_IDS_NOTE] if task.ignore_identical_ids and _asks_for_itself(queries, corpus) else [],
     }
@@ -89,8 +90,9 @@ def _mteb() -> Any:
     try:
         import mteb
     except ImportError as error:
+        lack = "is not installed" if error.name == "mteb" else f"does not work here ({error})"
         raise WorkbenchError(
-            f"Standard sets are fetched by the package mteb, which is not installed. To install it: {INSTALL}"
+            f"Standard sets are fetched by the package mteb, which {lack}. To install it: {INSTALL}"
         ) from error
     return mteb
 

@@ -2,8 +2,9 @@
 
 The files lie as mteb's own cache has them, MODEL/REVISION/TASK.json, the slashes of a model's name as two underscores.
 A collection that was imported from a task of mteb is written as that task, with its split, subset and revision; any
-other as a task of the collection's name, each direction a subset. Measures are those that were taken, at the full size
-and the first precision; what mteb has besides (ranks beyond 100, nAUC) is not made up.
+other as a task of the collection's name, in which `default` is the uploaded direction and each other one a subset of
+its name. Measures are those that were taken, at the full size and the first precision; what mteb has besides (ranks
+beyond 100, nAUC) is not made up.
 """
 
 from __future__ import annotations
@@ -56,8 +57,10 @@ def task_result(evaluation: dict[str, Any], model: str, origin: dict[str, Any]) 
     if origin:
         scores = [_scores(full_size(evaluation, model), origin["subset"], origin["languages"])]
     else:
-        names = {name: "default" if name == ALL else name for name in report.directions(evaluation)}
-        scores = [_scores(full_size(evaluation, model, name), subset, []) for name, subset in names.items()]
+        whole = full_size(evaluation, model)
+        rows = {name: full_size(evaluation, model, name) for name in report.told_apart(evaluation) if name != ALL}
+        others = {name: row for name, row in rows.items() if row["metrics"] != whole["metrics"]}
+        scores = [_scores(row, subset, []) for subset, row in {"default": whole, **others}.items()]
     return {
         "dataset_revision": origin.get("revision") or evaluation["collection_fingerprint"],
         "task_name": origin.get("task") or evaluation["collection"],
