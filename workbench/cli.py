@@ -18,6 +18,7 @@ from workbench.cli_collections import collections, import_source
 from workbench.cli_data import add_commands
 from workbench.cli_fit import fit
 from workbench.cli_models import models
+from workbench.cli_pipeline import pipeline
 from workbench.cli_queue import add_commands as add_queue
 from workbench.cli_remote import tell_previews
 from workbench.cli_runs import finish, runs
@@ -176,6 +177,9 @@ def evaluate(
         }
         result = do_job(opened, "evaluate", jobs.free_name(opened, f"evaluate-{spec['name']}"), spec)
     answer(result, as_json, evaluation_words(result))
+
+
+app.command()(pipeline)
 
 
 @app.command()

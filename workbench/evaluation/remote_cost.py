@@ -1,4 +1,4 @@
-"""What evaluating or indexing with a model behind an address would send, told before the first call."""
+"""What evaluating, reranking or indexing with a model behind an address would send, told before the first call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from workbench.collection.store import open_collection
-from workbench.evaluation.held_out import held_out
+from workbench.evaluation.held_out import ALL, held_out
+from workbench.evaluation.pipeline_stages import tops_for
+from workbench.evaluation.reranking import sampled
 from workbench.evaluation.vectors import role_of
 from workbench.models.items import LazyItems
 from workbench.models.remote import PREFIX, remote_model
@@ -56,15 +58,36 @@ def preview_whole(workspace: Workspace, collection: str, references: Iterable[st
 
 
 def preview_pipeline(
-    workspace: Workspace, collection: str, references: Iterable[str], tops: Sequence[int], queries: int | None = None
+    workspace: Workspace,
+    collection: str,
+    references: Iterable[str],
+    tops: Sequence[int],
+    queries: int | None = None,
+    direction: str = ALL,
 ) -> list[dict[str, Any]]:
     """For each remote reranker what putting the first max(tops) documents of the held-out queries in order sends.
 
-    queries: at most so many of them.
+    queries: at most so many of them. Each query is asked in two requests where one would do, as its time is taken.
     """
     chosen = [remote_model(workspace, one) for one in dict.fromkeys(references) if one.startswith(PREFIX)]
     if not chosen or not tops:
         return []
     opened = open_collection(workspace, collection)
-    rows = held_out(opened).directions["all"].source_rows[:queries]
-    return [preview_reranking(one, LazyItems(opened, "queries", rows), max(tops)) for one in chosen]
+    asked = sampled(held_out(opened).directions[direction], queries)
+    items = LazyItems(opened, asked.source_side, asked.source_rows)
+    previews = [preview_reranking(one, items, max(tops)) for one in chosen]
+    return [one | {"requests": one["requests"] + len(items)} for one in previews]
+
+
+def preview_second_stage(workspace: Workspace, spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a `pipeline` job sends at most, to the embedder and to the reranker; empty where neither is remote.
+
+    spec: as of `pipelines.pipeline_spec`.
+    """
+    named = [spec["model"], spec["reranker"] or ""]
+    if not any(one.startswith(PREFIX) for one in named):
+        return []
+    documents = len(held_out(open_collection(workspace, spec["collection"])).directions[spec["direction"]].target_rows)
+    tops = [min(top, documents) for top in tops_for(documents)]
+    reranking = preview_pipeline(workspace, spec["collection"], named[1:], tops, spec["queries"], spec["direction"])
+    return [*preview_evaluation(workspace, spec["collection"], named[:1]), *reranking]

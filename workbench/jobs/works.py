@@ -16,6 +16,7 @@ WORKS = {
     "train": "workbench.training.run:run_training",
     "fit": "workbench.training.fit:run_fit",
     "evaluate": "workbench.evaluation.evaluate:run_evaluation",
+    "pipeline": "workbench.evaluation.pipelines:run_pipeline",
     "index": "workbench.index.build:run_index",
     "import": "workbench.collection.import_job:run_import",
     "export": "workbench.collection.exporting:run_export",
