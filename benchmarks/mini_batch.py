@@ -4,7 +4,9 @@
 
 The starter learns from sentences and pictures, contrastively at four sizes of its vectors. First a dry run measures
 which mini-batch fits; then the same steps are taken with it and with a mini-batch of 1, as the published guide has it.
-No ratio is printed unless every loss is the same to 1e-5. One thread.
+No ratio is printed unless the loss of the first step, of the same weights, is the same to 1e-5. From then on the
+optimizer divides each gradient by its own size, so what rounding made of the smallest ones grows from step to step:
+those losses may differ by 1e-3. One thread.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.turns import in_turn, machine, one, tell
 
-SAME = 1e-5
+SAME, NEARLY = 1e-5, 1e-3
 
 
 def make_spec(workspace: Any, scenes: int, batch: int) -> dict[str, Any]:
@@ -85,15 +87,16 @@ def main() -> None:
         given = ["--workspace", folder, "--steps", chosen.steps]
         found = in_turn(__file__, ["measured", "one"], chosen.rounds, given)
     large, small = found["measured"], found["one"]
-    apart = max(abs(a - b) for a, b in zip(large["losses"], small["losses"], strict=True))
-    if apart > SAME:
-        sys.exit(f"The losses differ by {apart:.2g}, so the ratio would mean nothing.")
+    first, *later = (abs(a - b) for a, b in zip(large["losses"], small["losses"], strict=True))
+    apart = max(first, *later)
+    if first > SAME or apart > NEARLY:
+        sys.exit(f"The losses differ by {first:.2g} and later {apart:.2g}, so the ratio would mean nothing.")
     print(
         f"{large['processor'] / small['processor']:.3f} = a mini-batch of {large['mini_batch_size']}, as chosen "
         f"({large['processor']:.2f} processor s) ÷ a mini-batch of 1 ({small['processor']:.2f} processor s); by the "
         f"clock {large['clock'] / small['clock']:.3f}; starter, {chosen.steps} steps of {chosen.batch} sentences and "
-        f"pictures, one thread, least of {chosen.rounds} each in turn; largest difference between two losses "
-        f"{apart:.1g}; {machine()}"
+        f"pictures, one thread, least of {chosen.rounds} each in turn; the first losses differ by {first:.1g}, "
+        f"the others by at most {apart:.1g}; {machine()}"
     )
 
 

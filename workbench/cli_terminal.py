@@ -26,7 +26,7 @@ WorkspaceOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the whole report of an unexpected error.")]
 NameArgument = Annotated[str, typer.Argument(metavar="N", help="The collection's name.")]
-MODEL_HELP = "starter, run:NAME, remote:NAME, a folder, or a Hub id."
+MODEL_HELP = "starter, run:NAME, run:NAME@STEP, remote:NAME, a folder, or a Hub id."
 WORK_FAILED, WRONG_USAGE = 1, 2
 
 

@@ -16,7 +16,7 @@ from workbench.errors import Stopped
 from workbench.job_folder import JobFolder, create_job_folder
 from workbench.settings import TrainSettings
 from workbench.training import trainer
-from workbench.training.checkpoints import last_checkpoint, mark_complete, throw_all_away, throw_away
+from workbench.training.checkpoints import last_checkpoint, mark_complete, throw_away, throw_away_all_but
 from workbench.training.evaluator import RunEvaluator
 from workbench.training.kinds import EmbedderRecipe
 from workbench.training.recipe import Scored
@@ -69,7 +69,7 @@ def test_a_kill_while_one_is_thrown_away_leaves_none_that_counts(
     monkeypatch.undo()
     assert last_checkpoint(tmp_path / "checkpoints") is None
     written(tmp_path / "checkpoints", 6)
-    throw_all_away(tmp_path)
+    throw_away_all_but(tmp_path, 0)
     assert not names(tmp_path)
 
 

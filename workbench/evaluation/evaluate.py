@@ -34,9 +34,11 @@ from workbench.evaluation.results import (
 )
 from workbench.evaluation.scoring import Scores, score_embedder
 from workbench.evaluation.slices import slices
+from workbench.evaluation.speed import speeds
 from workbench.evaluation.statistics import compare, correct_for_many
 from workbench.evaluation.vectors import EmbedderLike, Progress
 from workbench.job_folder import JobFolder
+from workbench.models.checkpoint import RUN, model_folder, run_name
 from workbench.workspace import Workspace, check_name, disk_full_in_words, propose_name, read_json
 
 __all__ = [
@@ -107,6 +109,7 @@ def evaluate(
             "results": [row for one in scored for row in one.rows],
             "comparisons": comparisons(scored, list(held.directions)),
             "slices": slices(opened, held.directions[ALL], {one.reference: one.full_size(ALL) for one in scored}),
+            "speeds": speeds([(row["dimension"], row["precision"]) for one in scored for row in one.rows]),
             "models": [one.described for one in scored],
             "directions": _directions(held),
             "settings": {"models": references, **asked},
@@ -177,10 +180,10 @@ def _folder(finished: Path | None) -> Iterator[Path]:
 
 def _made(workspace: Workspace, reference: str) -> float:
     """When the model of a run was written, as its name alone may mean another one tomorrow; 0 for all others."""
-    if not reference.startswith("run:"):
+    if not reference.startswith(RUN):
         return 0.0
     try:
-        return (workspace.run(reference.removeprefix("run:")) / "model" / "modules.json").stat().st_mtime
+        return (model_folder(workspace, reference) / "modules.json").stat().st_mtime
     except (OSError, WorkbenchError):
         return 0.0  # loading it will say what is wrong
 
@@ -289,7 +292,7 @@ def _load_embedder(workspace: Workspace, reference: str, trusted: frozenset[str]
 
 def _trusted_bases(workspace: Workspace, references: Sequence[str]) -> frozenset[str]:
     """The models that these runs started from with leave to run their own code: a run is compared with its base."""
-    jobs = [read_json(workspace.run(one.removeprefix("run:")) / "job.json") for one in references if one[:4] == "run:"]
+    jobs = [read_json(workspace.run(run_name(one)) / "job.json") for one in references if one.startswith(RUN)]
     specs = [(job or {}).get("spec") or {} for job in jobs]
     return frozenset(str(spec["model"]) for spec in specs if spec.get("trust_remote_code"))
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from workbench.index.recent import Recent
 from workbench.models.added import PREFIX as ADDED
 from workbench.models.added import added_folder, added_model
+from workbench.models.checkpoint import FOLDER, RUN, run_name, step_named
 from workbench.models.source import REMOTE
 from workbench.workspace import Workspace
 
@@ -66,8 +67,9 @@ def version_on_disk(workspace: Workspace, reference: str) -> int:
 
     A fingerprint would say the same, but reads every weight: too slow to ask before each query.
     """
-    if reference.startswith("run:"):
-        folder = workspace.run(reference.removeprefix("run:")) / "model"
+    if reference.startswith(RUN):
+        run, step = workspace.run(run_name(reference)), step_named(reference)
+        folder = run / "model" if step is None else run / FOLDER / f"checkpoint-{step}"
     elif reference.startswith(ADDED):
         folder = added_folder(workspace, reference)
     elif reference.startswith(REMOTE):

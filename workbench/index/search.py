@@ -25,6 +25,7 @@ from workbench.index.memory import Matrix, load_matrix
 from workbench.index.recent import Recent
 from workbench.index.registry import IndexCard, get_index, live_table
 from workbench.index.results import Hit, SearchResult
+from workbench.models.checkpoint import run_name
 from workbench.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Searcher:
         )
 
     def _has_run(self, reference: str) -> bool:
-        return self._workspace.run(reference.removeprefix("run:")).is_dir()
+        return self._workspace.run(run_name(reference)).is_dir()
 
     def _among(self, card: IndexCard, where: tuple[Condition, ...]) -> np.ndarray | None:
         """The rows whose metadata meets the conditions, ascending; None where there are no conditions."""

@@ -14,10 +14,11 @@ from typing import Any
 
 from workbench.errors import WorkbenchError
 from workbench.models.added import added_model
+from workbench.models.checkpoint import RUN, model_folder, run_name
 from workbench.models.families import catalogue_data, family_of
 from workbench.models.remote import PREFIX as REMOTE
 from workbench.models.remote import described, remote_model
-from workbench.models.source import HUB_ID, find, kind_of, run_model_folder
+from workbench.models.source import HUB_ID, find, kind_of
 from workbench.workspace import Workspace, read_json
 
 
@@ -73,10 +74,9 @@ def describe(workspace: Workspace, reference: str, _followed: tuple[str, ...] = 
         "prompts": {},
         "packages": [],
     }
-    if reference.startswith("run:"):
-        name = reference.removeprefix("run:")
-        folder = run_model_folder(workspace, name)
-        job = read_json(workspace.run(name) / "job.json")
+    if reference.startswith(RUN):
+        folder = model_folder(workspace, reference)
+        job = read_json(workspace.run(run_name(reference)) / "job.json")
         origin = str(job["spec"]["model"])
         # A run's name may have been given again since: two runs can name each other.
         known_base = {} if origin in _followed else describe_base(workspace, origin, (*_followed, reference))

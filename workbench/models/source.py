@@ -1,5 +1,5 @@
-"""Where a model comes from: `starter`, `starter-reranker`, `run:NAME`, a folder, an id on the Hugging Face Hub, or an
-address, `remote:NAME`.
+"""Where a model comes from: `starter`, `starter-reranker`, `run:NAME` or `run:NAME@STEP`, a folder, an id on the Hugging
+Face Hub, or an address, `remote:NAME`.
 
 `find` turns a reference into a folder that holds safetensors weights, or says in words why it cannot. Weights in
 pickle formats are never fetched and never loaded, because loading them can run a stranger's code.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from workbench.errors import WorkbenchError
 from workbench.models.added import PREFIX, added_folder, added_model
+from workbench.models.checkpoint import RUN, model_folder, run_name, step_named
 from workbench.models.hub import fetch, fetch_weights, weights_here
 from workbench.models.refusals import modules_of, read_settings, refuse_unfit
 from workbench.models.remote import PREFIX as REMOTE
@@ -53,9 +54,9 @@ def find(workspace: Workspace, reference: str, *, trust_remote_code: bool = Fals
         return ModelSource(reference, None, "reranker" if reference.endswith("reranker") else "embedder")
     if reference.startswith(REMOTE):
         return ModelSource(reference, None, remote_model(workspace, reference).kind)
-    if reference.startswith("run:"):
-        name = reference.removeprefix("run:")
-        source = _from_folder(reference, run_model_folder(workspace, name))
+    if reference.startswith(RUN):
+        name = run_name(reference)
+        source = _from_folder(reference, model_folder(workspace, reference))
         # Whoever let a base model run its code in training has said so for the result too.
         spec = (read_json(workspace.run(name) / "job.json") or {}).get("spec") or {}
         base = added_model(workspace, str(spec.get("model")))
@@ -96,8 +97,8 @@ def settings_folder(workspace: Workspace, reference: str) -> Path:
         return fetch(reference, SETTINGS_PATTERNS)[0]
     if reference in STARTERS:
         return starter_folder()
-    if reference.startswith("run:"):
-        return run_model_folder(workspace, reference.removeprefix("run:"))
+    if reference.startswith(RUN):
+        return model_folder(workspace, reference)
     if reference.startswith(PREFIX):
         return added_folder(workspace, reference)
     if reference.startswith(REMOTE):
@@ -130,9 +131,10 @@ def typed_reference(reference: str, *, remote: bool = False) -> str:
     reference = reference.strip()
     if reference in STARTERS:
         return reference
-    for prefix, noun in (("run:", "run"), (PREFIX, "model"), *([(REMOTE, "model")] if remote else [])):
+    for prefix, noun in ((RUN, "run"), (PREFIX, "model"), *([(REMOTE, "model")] if remote else [])):
         if reference.startswith(prefix):
-            check_name(reference.removeprefix(prefix), noun)
+            check_name(run_name(reference) if prefix == RUN else reference.removeprefix(prefix), noun)
+            step_named(reference)
             return reference
     if HUB_ID.fullmatch(reference) and not Path(reference).exists():
         return reference
@@ -140,20 +142,6 @@ def typed_reference(reference: str, *, remote: bool = False) -> str:
         f"“{reference[:100]}” cannot be used on the page. Choose from the list, or write a Hub id such as "
         "sentence-transformers/all-MiniLM-L6-v2. A model in a folder is named on the command line, with --model."
     )
-
-
-def run_model_folder(workspace: Workspace, name: str) -> Path:
-    """The result folder of a run. Raises WorkbenchError if there is no such run or no result yet."""
-    run = workspace.run(name)
-    if not (run / "job.json").exists():
-        raise WorkbenchError(f"There is no run named “{name}”.")
-    folder = run / "model"
-    if not folder.is_dir():
-        state = (read_json(run / "status.json") or {}).get("state", "unknown")
-        raise WorkbenchError(
-            f"The run “{name}” has no model yet: it is {state}. Wait until it has finished, or resume it."
-        )
-    return folder
 
 
 def _from_folder(reference: str, folder: Path, trusted: bool = True) -> ModelSource:

@@ -154,6 +154,16 @@ class WatchingSettings(BaseModel):
         unit="queries",
         ge=10,
     )
+    keep_checkpoints: int = setting(
+        "Watching",
+        0,
+        "Checkpoints kept",
+        "So many checkpoints stay as models beside the result, to be evaluated too: the newest, and the best. Each "
+        "takes the space of a model. Runs with adapters keep none.",
+        unit="checkpoints",
+        ge=0,
+        le=100,
+    )
     tracker: Literal["none", "tensorboard", "trackio", "wandb"] = setting(
         "Watching",
         "none",

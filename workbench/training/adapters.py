@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import WorkbenchError
+from workbench.models.checkpoint import LEARNT_FILE
 from workbench.settings import TrainSettings
 
-LEARNT_FILE = "learnt.safetensors"
 SHOWN = 12
 
 

@@ -10,12 +10,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from workbench.models.checkpoint import COMPLETE, FOLDER, steps_kept
 from workbench.workspace import read_json
 
-COMPLETE = "complete"
 STATE_FILE = "trainer_state.json"
-FOLDER, GONE = "checkpoints", "checkpoints.gone"
+GONE = "checkpoints.gone"
 KEPT = 2
+ONLY_TO_GO_ON = ("optimizer.*", "scheduler.*", "scaler.*", "rng_state*", "training_args.bin")
 
 
 def step_of(checkpoint: Path | None) -> int:
@@ -41,16 +42,17 @@ def best_checkpoint(latest: Path) -> Path:
     return found if found.is_dir() else latest
 
 
-def mark_complete(checkpoint: Path, best: str | None) -> None:
+def mark_complete(checkpoint: Path, best: str | None, keep: int = 0) -> None:
     """Let a checkpoint count, now that everything of it is on disk, and only then throw away older ones.
 
     The newest and the best stay, and where these are one, the one before. best: the path of the best one so far.
+    keep: that so many stay, if it is more.
     """
     (checkpoint / COMPLETE).touch()
     others = sorted(checkpoint.parent.glob("checkpoint-*"), key=step_of)
     kept = {checkpoint.name, Path(best).name if best else checkpoint.name}
     spare = [path for path in others if path.name not in kept]
-    for path in spare[: max(0, len(others) - max(KEPT, len(kept)))]:
+    for path in spare[: max(0, len(others) - max(KEPT, keep, len(kept)))]:
         throw_away(path)
 
 
@@ -60,9 +62,19 @@ def throw_away(checkpoint: Path) -> None:
     shutil.rmtree(checkpoint)
 
 
-def throw_all_away(run: Path) -> None:
-    """Remove the checkpoints of a run that has its model, also those that a kill in the middle of this has left."""
-    if (run / FOLDER).is_dir():
+def throw_away_all_but(run: Path, keep: int) -> None:
+    """Remove the checkpoints of a run that has its model, also those that a kill in the middle of this has left.
+
+    keep: so many of the newest stay, as models to be compared, without what it takes to go on from them.
+    """
+    for step in (steps := steps_kept(run)[-keep:] if keep else []):
+        for pattern in ONLY_TO_GO_ON:
+            for path in (run / FOLDER / f"checkpoint-{step}").glob(pattern):
+                path.unlink()
+    for path in (run / FOLDER).glob("checkpoint-*") if steps else []:
+        if step_of(path) not in steps:
+            throw_away(path)
+    if (run / FOLDER).is_dir() and not steps:
         shutil.rmtree(run / GONE, ignore_errors=True)
         os.replace(run / FOLDER, run / GONE)
     shutil.rmtree(run / GONE, ignore_errors=True)

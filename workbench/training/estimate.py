@@ -1,7 +1,8 @@
 """What a run will need in memory, told from configuration files alone, as a range: at once, and without the model.
 
     weights + trained weights · (gradient + optimizer) + activations + the GPU's context, and a tenth for what is wasted
-    activations = k · tokens · layers · hidden bytes for each pair held, k as in ACTIVATIONS
+    activations = k · tokens · layers · hidden bytes for each pair held, k as in ACTIVATIONS; with checkpointing the
+    smaller k, and one layer with the larger
 
 Source of the figures: measured on BERT and Qwen3-like models under bf16 autocast. They err by about a third, and by
 more where a model's shape must be guessed from its number of parameters; a dry run is the credible figure.
@@ -93,11 +94,13 @@ def peak_range(
     one = held < settings.batch_size and reads(spec["kind"], spec.get("objective")) == "mini-batches"
     share = 0.5 if one else 1.0
     tokens = tokens_of_a_pair(collection, settings, shapes, 1 if one else documents_shown(spec, settings))
-    each = CHECKPOINTED if settings.gradient_checkpointing else ACTIVATIONS
+    # Checkpointing keeps what each layer begins with, and makes the rest of one layer at a time anew.
+    kept, whole = (CHECKPOINTED, _width(parameters, shapes)) if settings.gradient_checkpointing else (ACTIVATIONS, None)
     wide = 1.0 if settings.precision in ("bf16", "fp16") or (settings.precision == "auto" and on_gpu) else 2.0
     found = []
     for end in (0, 1):
-        activations = each[end] * wide * tokens[end] * work[end] * held * share
+        layers = kept[end] * work[end] + (ACTIVATIONS[end] * whole[end] if whole else 0.0)
+        activations = layers * wide * tokens[end] * held * share
         found.append((fixed[end] + activations + (CONTEXT_BYTES[end] if on_gpu else 0.0)) * (1.0, WASTE)[end])
     return found[0], found[1]
 
@@ -133,6 +136,15 @@ def _layers_times_hidden(parameters: int, shapes: list[dict[str, int]]) -> Range
     low, high = WIDTH_OVER_DEPTH
     guess = (parameters / 12) ** (2 / 3)
     return 0.7 * guess * high ** (-1 / 3), guess * low ** (-1 / 3)
+
+
+def _width(parameters: int, shapes: list[dict[str, int]]) -> Range:
+    """The width of the widest trunk; guessed from the size where no configuration is here."""
+    if shapes:
+        widest = float(max(shape["hidden"] for shape in shapes))
+        return widest, widest
+    low, high = ((parameters / 12 * ratio) ** (1 / 3) for ratio in WIDTH_OVER_DEPTH)
+    return low, high
 
 
 def documents_shown(spec: dict[str, Any], settings: TrainSettings) -> int:

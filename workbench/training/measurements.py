@@ -16,7 +16,8 @@ from typing import Any
 from workbench.errors import WorkbenchError
 from workbench.models.added import PREFIX as ADDED
 from workbench.models.added import added_folder
-from workbench.models.source import HUB_ID, STARTERS, run_model_folder
+from workbench.models.checkpoint import RUN, model_folder
+from workbench.models.source import HUB_ID, STARTERS
 from workbench.models.starter import starter_folder
 from workbench.settings import TrainSettings
 from workbench.workspace import Workspace, read_json, write_json
@@ -106,8 +107,8 @@ def local_folder(workspace: Workspace, reference: str) -> Path | None:
     if reference in STARTERS:
         return starter_folder()
     try:
-        if reference.startswith("run:"):
-            return run_model_folder(workspace, reference.removeprefix("run:"))
+        if reference.startswith(RUN):
+            return model_folder(workspace, reference)
         if reference.startswith(ADDED):
             return added_folder(workspace, reference)
     except WorkbenchError:

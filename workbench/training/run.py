@@ -17,10 +17,11 @@ from typing import Any
 from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
 from workbench.job_folder import JobFolder
+from workbench.models.checkpoint import FOLDER
 from workbench.models.number_format import in_stored_format
 from workbench.settings import TrainSettings, check_settings
 from workbench.training.adapters import adapted_layers, merge_adapters
-from workbench.training.checkpoints import FOLDER, best_checkpoint, last_checkpoint, step_of, throw_all_away
+from workbench.training.checkpoints import best_checkpoint, last_checkpoint, step_of, throw_away_all_but
 from workbench.training.freezing import learning_rates
 from workbench.training.measurements import with_measured_mini_batch
 from workbench.training.noting import noting
@@ -40,7 +41,7 @@ def run_training(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     spec, started = job.spec, time.time()
     if known := read_json(job.path / SUMMARY_FILE):  # it was ended between its summary and its last word
-        throw_all_away(job.path)
+        throw_away_all_but(job.path, check_settings(spec["settings"]).keep_checkpoints)
         return dict(known)
     settings = check_settings(spec["settings"])
     job.progress(0, 0, "Loading the model and the collection")
@@ -52,7 +53,7 @@ def run_training(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
     save_model(job, begun.recipe.model)
     summary = judge(workspace, job, begun.recipe, started)
     write_json(job.path / SUMMARY_FILE, summary)
-    throw_all_away(job.path)
+    throw_away_all_but(job.path, settings.keep_checkpoints)
     return summary
 
 

@@ -31,12 +31,13 @@ class RunCallback(TrainerCallback):
     """Tells the job folder what the trainer does, marks whole checkpoints, and ends the training at a STOP.
 
     evaluated: the steps after which the run is scored. Checkpoints are also written by the clock, so that a crash in a
-    long run loses minutes.
+    long run loses minutes. keep: how many of them stay at least.
     """
 
-    def __init__(self, job: JobFolder, total_steps: int, evaluated: Collection[int] = ()) -> None:
+    def __init__(self, job: JobFolder, total_steps: int, evaluated: Collection[int] = (), keep: int = 0) -> None:
         self.job = job
         self.total_steps = total_steps
+        self.keep = keep
         self.evaluated = frozenset(evaluated)
         self.saved_at, self.saving_seconds, self.saved_step = time.monotonic(), 0.0, -1
 
@@ -76,7 +77,8 @@ class RunCallback(TrainerCallback):
         """A checkpoint counts only when everything of it is on disk."""
         if not args.should_save:
             return
-        mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}", state.best_model_checkpoint)
+        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        mark_complete(checkpoint, state.best_model_checkpoint, self.keep)
         if state.global_step != self.saved_step:
             self.saved_at, self.saved_step = time.monotonic(), state.global_step
             self.saving_seconds = self.saved_at - self.asked_at
@@ -115,7 +117,8 @@ def evaluated_steps(total_steps: int, evaluations: int) -> list[int]:
 def run_callbacks(job: JobFolder, settings: TrainSettings, total_steps: int) -> list[TrainerCallback]:
     """What listens to the trainer of a run."""
     stopping = [EarlyStopping(job, settings.early_stopping)] if settings.early_stopping else []
-    return [RunCallback(job, total_steps, evaluated_steps(total_steps, settings.evaluations)), *stopping]
+    evaluated = evaluated_steps(total_steps, settings.evaluations)
+    return [RunCallback(job, total_steps, evaluated, settings.keep_checkpoints), *stopping]
 
 
 def is_over(state: Any, settings: TrainSettings, total_steps: int) -> bool:

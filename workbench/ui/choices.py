@@ -9,6 +9,7 @@ from workbench.collection.store import list_collections
 from workbench.job_folder import JobFolder
 from workbench.models import catalogue
 from workbench.models.added import PREFIX, added_models, was_joined
+from workbench.models.checkpoint import RUN, run_name, step_named, steps_kept
 from workbench.models.encoders import PROPOSED
 from workbench.models.listing import all_models
 from workbench.models.remote import remotes
@@ -32,6 +33,16 @@ def finished_runs(workspace: Workspace, *kinds: str) -> list[JobFolder]:
     ]
 
 
+def checkpoint_choices(workspace: Workspace, *kinds: str) -> list[tuple[str, str]]:
+    """The checkpoints that runs of these kinds have kept, or have so far. (label, reference)."""
+    return [
+        (f"{run.name} at step {step:,} (checkpoint)", f"{RUN}{run.name}@{step}")
+        for run in jobs.list_runs(workspace)
+        if run_kind(run) in kinds
+        for step in steps_kept(run.path)
+    ]
+
+
 def run_kind(run: JobFolder) -> str:
     """embedder, reranker or late-interaction."""
     return str(run.spec.get("kind", "embedder"))
@@ -44,6 +55,8 @@ def run_base(run: JobFolder) -> str:
 
 def model_name(reference: str) -> str:
     """How a reference is shown: a run and an added folder by their names, the rest as it is."""
+    if reference.startswith(RUN) and "@" in reference:
+        return f"{run_name(reference)}, step {step_named(reference):,}"
     return reference.removeprefix("run:").removeprefix(PREFIX)
 
 

@@ -14,7 +14,7 @@ from workbench.models.remote_check import check_remote, preview_words
 from workbench.models.remote_keys import handed_keys
 from workbench.models.remote_shapes import SHAPES, shape_named
 from workbench.ui import cards
-from workbench.ui.choices import embedder_choices, remote_choices
+from workbench.ui.choices import checkpoint_choices, embedder_choices, remote_choices
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.part_generate import read_price
 from workbench.ui.place import Place
@@ -85,7 +85,8 @@ class RemoteModels:
     def choices(self) -> list[tuple[str, str]]:
         """The embedders that can be evaluated here."""
         workspace = self.page.workspace
-        return [*embedder_choices(workspace), *(remote_choices(workspace, "embedder") if self._allowed else [])]
+        remote = remote_choices(workspace, "embedder") if self._allowed else []
+        return [*embedder_choices(workspace), *checkpoint_choices(workspace, "embedder"), *remote]
 
     def draw(self) -> Widgets:
         """The key field empty, and the models that it may be for."""

@@ -96,6 +96,15 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def milliseconds(value: float | None) -> str:
+    """0.42 ms, 12 ms, 3.4 s."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value >= 1000:
+        return f"{value / 1000:.2g} s" if value < 10_000 else f"{value / 1000:,.0f} s"
+    return f"{value:.2g} ms" if value < 10 else f"{value:.0f} ms"
+
+
 def remaining(seconds: float | None) -> str:
     """A guess at what is left, no finer than a guess is: 40 s, 3 min 20 s, 38 min, 3 h 5 min."""
     if seconds is None or not math.isfinite(seconds) or seconds < 60:

@@ -8,9 +8,10 @@ import gradio as gr
 
 from workbench.evaluation import report
 from workbench.evaluation.costs import Prices, cost, pareto, read_prices, set_prices
+from workbench.evaluation.speed import milliseconds
 from workbench.ui import cards, plots, words
 from workbench.ui.choices import model_name
-from workbench.ui.evaluate.views import Shown, in_hand, is_tuned, tones
+from workbench.ui.evaluate.views import Shown, floor_name, floors, in_hand, is_tuned, tones
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 from workbench.ui.runs import start_index
@@ -116,8 +117,16 @@ def plot(evaluation: dict[str, Any]) -> dict[str, Any]:
         )
         for line in found
     ]
+    sizes_drawn = sorted({size for line in found for size in line.dimensions})
+    lines += [_floor_line(row, sizes_drawn) for row in floors(evaluation)]
     says = "; ".join(f"{model_name(line.model)}: {line.ndcg[-1]:.3f} at {line.dimensions[-1]}" for line in found)
     return plots.figure("NDCG@10", "dimensions kept", lines, log_x=True, says=f"NDCG@10 against dimensions. {says}")
+
+
+def _floor_line(row: dict[str, Any], sizes_drawn: list[int]) -> dict[str, Any]:
+    """What full text or guessing scores: the same at every size."""
+    name, height = floor_name(row), row["metrics"]["ndcg@10"]
+    return plots.line(name, [(size, height) for size in sizes_drawn], tone=plots.FLOOR, label=name)
 
 
 def bytes_plot(evaluation: dict[str, Any]) -> dict[str, Any]:
@@ -173,9 +182,12 @@ def sizes(evaluation: dict[str, Any], found: report.Recommendation, prices: Pric
     rows, marked = [], set()
     table = report.table(evaluation)
     recall = all("recall@10" in row for row in table)
+    speeds = evaluation.get("speeds") or []
     for place, row in enumerate(table):
         if (row["model"], row["dimension"], row["precision"]) == chosen:
             marked.add(place)
+        costs = cost(row["dimension"], row["precision"], prices)
+        taken = milliseconds(speeds, row["dimension"], row["precision"], prices.items)
         rows.append(
             [
                 cards.text(model_name(row["model"])),
@@ -185,7 +197,9 @@ def sizes(evaluation: dict[str, Any], found: report.Recommendation, prices: Pric
                 words.interval(row["interval"]),
                 *([words.number(row["recall@10"])] if recall else []),
                 words.size(row["bytes"]),
-                f"{cost(row['dimension'], row['precision'], prices)['a_month']:,.2f}",
+                words.size(costs["memory_bytes"]),
+                f"{costs['a_month']:,.2f}",
+                *([words.milliseconds(taken)] if taken is not None else []),
                 f"{100 * row['kept']:.1f} %",
             ]
         )
@@ -197,7 +211,16 @@ def sizes(evaluation: dict[str, Any], found: report.Recommendation, prices: Pric
         ">95 % interval",
         *([">Recall@10"] if recall else []),
         ">A vector",
+        ">Index",
         ">A month",
+        *([">A search"] if speeds else []),
         ">Of its best",
     ]
-    return cards.card(cards.table(headers, rows, caption="Sizes", marked=marked), label="Every size")
+    note = f"Index, month and search are those of {words.count(prices.items, 'item')}."
+    if speeds:
+        note += (
+            f" A search compares one query with every vector, timed with {speeds[0]['documents']:,} of them on the "
+            "machine that evaluated; a search structure needs a small part of it."
+        )
+    table_html = cards.table(headers, rows, caption="Sizes", marked=marked)
+    return cards.card(f'{table_html}<p class="quiet small">{note}</p>', label="Every size")
