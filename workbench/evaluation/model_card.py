@@ -22,9 +22,7 @@ from workbench.evaluation.results import load_evaluation
 from workbench.workspace import Workspace
 
 TASK, TASK_NAME = "information-retrieval", "Information Retrieval"
-NO_RUN = (
-    "There is no run with a model of its own in this evaluation, so there is no card to write it into. Give --to DIR."
-)
+NO_RUN = "No model of this evaluation is a run that is still there, so no card to write into. Give a folder with --to."
 
 
 def write_cards(workspace: Workspace, name: str, to: Path | None = None) -> list[Path]:

@@ -1,6 +1,7 @@
 """An evaluation as mteb keeps results: one JSON for each model, in the shape of its `TaskResult`.
 
-The files lie as mteb's own cache has them, MODEL/REVISION/TASK.json, the slashes of a model's name as two underscores.
+The files lie as in the `results` folder of mteb's own cache, MODEL/REVISION/TASK.json, the slashes of a model's name
+as two underscores.
 A collection that was imported from a task of mteb is written as that task, with its split, subset and revision; any
 other as a task of the collection's name, in which `default` is the uploaded direction and each other one a subset of
 its name. Measures are those that were taken, at the full size and the first precision; what mteb has besides (ranks
