@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from workbench.collection.store import Item
 from workbench.errors import Stopped, WorkbenchError
 from workbench.evaluation import evaluate as evaluate_module
 from workbench.evaluation.evaluate import check_embedders, evaluate, load_evaluation, run_evaluation
@@ -139,6 +140,20 @@ def test_what_each_model_found_is_kept_by_id(workspace, collection, loaded):
         right = [one[1:] == row[0][1:] for one, row in zip(ids, queries.found("toy:2", direction), strict=True)]
         assert ((first == 1) == right).all() and 0 < sum(right) < len(right)
         assert len(ndcg) == len(ids)
+
+
+def test_the_floors_stand_beside_the_models(workspace, build, toy):
+    words = ("alder", "birch", "cedar", "elm", "fir", "hazel", "larch", "maple")
+    queries = [Item(text=f"where grows the {word} {n}", id=f"q{n}") for n, word in enumerate(words)]
+    documents = [Item(text=f"a forest of {word} {n}", id=f"d{n}") for n, word in enumerate(words)]
+    build(workspace, "trees", queries, documents, [(f"q{n}", f"d{n}", 1.0, "eval") for n in range(8)])
+    result = evaluate(workspace, "trees", ["toy"], load=lambda _, name: toy(name, noise=100.0))
+    told = {(row["model"], row["direction"]): row for row in result["floors"]}
+    bm25, guessed = told["bm25", "text->text"], told["random", "text->text"]
+    assert bm25["metrics"]["ndcg@10"] == 1.0 > guessed["metrics"]["ndcg@10"]
+    (against,) = bm25["comparisons"]
+    assert against["model"] == "toy" and against["verdict"] == "worse", "a model of noise is below full text"
+    assert {row["model"] for row in result["results"]} == {"toy"}, "floors have no size to choose"
 
 
 def test_a_stop_file_stops_the_work(workspace, collection, loaded):

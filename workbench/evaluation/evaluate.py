@@ -20,6 +20,7 @@ import numpy as np
 from workbench.collection.review import settle
 from workbench.collection.store import SIDES, Collection, open_collection
 from workbench.errors import WorkbenchError
+from workbench.evaluation.floors import BM25, floors
 from workbench.evaluation.held_out import ALL, HeldOut, held_out
 from workbench.evaluation.measures import MEASURES, check_measures
 from workbench.evaluation.precision import check_precisions
@@ -108,6 +109,7 @@ def evaluate(
             "evaluation": chosen_name,
             "results": [row for one in scored for row in one.rows],
             "comparisons": comparisons(scored, list(held.directions)),
+            "floors": _floors(opened, held, asked["measures"], scored, progress),
             "slices": slices(opened, held.directions[ALL], {one.reference: one.full_size(ALL) for one in scored}),
             "speeds": speeds([(row["dimension"], row["precision"]) for one in scored for row in one.rows]),
             "models": [one.described for one in scored],
@@ -120,6 +122,25 @@ def evaluate(
         ids = {side: np.array(opened.side(side)["id"][:]) for side in SIDES}
         save_evaluation(workspace, result, gathered(scored, held, ids))
     return result
+
+
+def _floors(
+    collection: Collection,
+    held: HeldOut,
+    measures: Sequence[str],
+    scored: Sequence[Scored],
+    progress: Progress | None,
+) -> list[dict[str, Any]]:
+    """The rows of the floors; those of full text with each model against it: "comparisons" [{"model", …}]."""
+    found = floors(collection, held, measures, progress)
+    rows = []
+    for row in found.rows:
+        if row["model"] == BM25:
+            floor = found.ndcg[BM25, row["direction"]]
+            told = [{"model": one.reference, **compare(floor, one.full_size(row["direction"]))} for one in scored]
+            row = {**row, "comparisons": told}
+        rows.append(row)
+    return rows
 
 
 def _score_or_read(
