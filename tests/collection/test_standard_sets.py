@@ -157,6 +157,8 @@ def test_the_real_mteb_loads_an_exported_collection_which_comes_back_as_it_was(w
     from mteb.abstasks import AbsTaskRetrieval as Real
     from mteb.abstasks.task_metadata import TaskMetadata
 
+    # Its cache goes by the folder's name and the revision, so that of another test would do as well.
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     import_collection(workspace, "pairs", text_table(tmp_path / "pairs.csv", text_pairs(30)))
     folder = export_collection(workspace, "pairs", "mteb", tmp_path / "out")["path"]
 
