@@ -21,6 +21,7 @@ from workbench.cli_models import models
 from workbench.cli_pipeline import pipeline
 from workbench.cli_queue import add_commands as add_queue
 from workbench.cli_remote import tell_previews
+from workbench.cli_report import report
 from workbench.cli_runs import finish, runs
 from workbench.cli_runs_kept import add_commands as add_more_of_runs
 from workbench.cli_sweep import begin_sweep
@@ -180,6 +181,9 @@ def evaluate(
 
 
 app.command()(pipeline)
+
+
+app.command()(report)
 
 
 @app.command()
