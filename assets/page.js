@@ -159,11 +159,14 @@ window.wb = (() => {
     if (!value || !window.Plotly) return;
     const style = getComputedStyle(document.body);
     const token = (name) => style.getPropertyValue(name).trim();
-    const colour = (tone) => token(`--series-${tone}`);
+    const colour = (tone) => token(tone === "floor" ? "--ink-3" : `--series-${tone}`);
+    const dashes = { base: "dash", floor: "dot" };
     const traces = value.lines.map((line) => ({
       name: line.name, x: line.x, y: line.y, type: "scatter",
-      mode: line.markers ? "lines+markers" : "lines",
-      line: { color: colour(line.tone), width: 2, dash: line.tone === "base" ? "dash" : "solid" },
+      mode: (line.markers ? "lines+markers" : "lines") + (line.marks?.length ? "+text" : ""),
+      text: line.marks, textfont: { size: 13, color: token("--ink-2") },
+      textposition: line.x.map((_, place) => (place && place === line.x.length - 1 ? "bottom left" : "bottom right")),
+      line: { color: colour(line.tone), width: line.tone === "floor" ? 1 : 2, dash: dashes[line.tone] || "solid" },
       marker: { size: 7 }, cliponaxis: false,
       error_y: line.intervals.length ? {
         type: "data", symmetric: false, thickness: 1.2, width: 0, color: colour(line.tone),
@@ -175,7 +178,7 @@ window.wb = (() => {
     const labels = value.lines.filter((line) => line.label).map((line) => ({
       x: value.log_x ? Math.log10(line.x.at(-1)) : line.x.at(-1), y: line.y.at(-1), xanchor: "right", yanchor: "bottom", yshift: 6, xshift: line.intervals.length ? -10 : 0,
       text: escape(line.label), showarrow: false,
-      font: { color: line.tone === "base" ? token("--ink-2") : colour(line.tone), size: 13 },
+      font: { color: line.tone in dashes ? token("--ink-2") : colour(line.tone), size: 13 },
     }));
     const axis = {
       gridcolor: token("--line"), zeroline: false, tickfont: { color: token("--ink-2") }, automargin: true, fixedrange: false,

@@ -304,12 +304,14 @@ def test_what_is_sent_to_a_remote_reranker_is_counted_before(workspace, texts):
     assert preview_second_stage(workspace, {**spec, "reranker": None}) == []
 
 
-def test_the_search_of_a_large_corpus_is_timed_on_a_part(workspace, texts, monkeypatch):
-    held = held_out(texts)
-    monkeypatch.setattr(pipeline_stages, "TIMED_BYTES", 4 * 32 * 13)
-    sizes = []
-    real = pipeline_stages.top_of_rows
-    monkeypatch.setattr(pipeline_stages, "top_of_rows", lambda *given: sizes.append(given[3]) or real(*given))
-    monkeypatch.setattr(pipeline_stages, "_median", lambda seconds: len(list(seconds)) / 10)
-    stage = by_embedder(ToyEmbedder(), texts, held, "all", held.directions["all"])
-    assert set(sizes) == {13} and stage.milliseconds["search"] == pytest.approx(2.0 * HELD / 13)
+def test_the_search_of_a_large_corpus_is_timed_on_a_part(texts, monkeypatch):
+    asked, timed = held_out(texts).directions["all"], []
+
+    def speeds(cells, documents):
+        timed.append(documents)
+        return [{"dimension": 32, "precision": "float32", "documents": documents, "milliseconds": 2.0}]
+
+    monkeypatch.setattr(pipeline_stages, "speeds", speeds)
+    monkeypatch.setattr(pipeline_stages, "DOCUMENTS", 13)
+    stage = by_embedder(ToyEmbedder(), texts, held_out(texts), "all", asked)
+    assert timed == [13] and stage.milliseconds["search"] == pytest.approx(2.0 * HELD / 13)

@@ -18,15 +18,16 @@ import numpy as np
 from workbench.collection.store import Collection
 from workbench.evaluation.floors import texts_of
 from workbench.evaluation.held_out import Direction, HeldOut
-from workbench.evaluation.ranking import TOP, top_of_rows
+from workbench.evaluation.ranking import TOP
 from workbench.evaluation.reranking import RerankerLike, checked_scores
 from workbench.evaluation.scoring import rankings
-from workbench.evaluation.vectors import EmbedderLike, Progress, Vectors, encode_held_out, role_of
+from workbench.evaluation.speed import DOCUMENTS, speeds
+from workbench.evaluation.speed import milliseconds as search_time
+from workbench.evaluation.vectors import EmbedderLike, Progress, encode_held_out, role_of
 from workbench.index.full_text import NOT_FOUND, full_text
 
 TOPS = (10, 20, 50, 100)
 TIMED_QUERIES = 20
-TIMED_BYTES = 1 << 30
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion, as its authors found it (Cormack, Clarke & Büttcher 2009)."""
 
@@ -56,7 +57,10 @@ def by_embedder(
     whole = HeldOut({name: asked}) if cache is None else held
     vectors = encode_held_out(embedder, collection, whole, names=[name], cache=cache, progress=progress)
     found, _ = rankings(vectors, asked, embedder.dimension)
-    times = {"encode": _encode_time(embedder, collection, asked), "search": _search_time(vectors, asked)}
+    times = {
+        "encode": _encode_time(embedder, collection, asked),
+        "search": _search_time(embedder.dimension, len(asked.target_rows)),
+    }
     return Stage(_filled(found), times)
 
 
@@ -67,20 +71,10 @@ def _encode_time(embedder: EmbedderLike, collection: Collection, asked: Directio
     return _median(_seconds(partial(encode, [item])) for item in items)
 
 
-def _search_time(vectors: Vectors, asked: Direction) -> float:
-    """Of the exact comparison, with the vectors in memory; of more than TIMED_BYTES a part, as a scan takes so much
-    longer as there is more to scan."""
-    sources, source_places = vectors.lookup(asked.source_side, "source", asked.source_rows[:TIMED_QUERIES])
-    targets, target_places = vectors.lookup(asked.target_side, "target", asked.target_rows)
-    count = min(len(target_places), max(1, TIMED_BYTES // (4 * targets.shape[1])))
-    matrix = np.asarray(targets[target_places[:count]])
-    queries = np.asarray(sources[source_places])
-
-    def search(place: int) -> Any:
-        return top_of_rows(lambda rows: queries[[place]][rows], 1, lambda rows: matrix[rows], count, "float32")
-
-    median = _median(_seconds(partial(search, place)) for place in range(len(queries)))
-    return median * len(target_places) / count
+def _search_time(dimension: int, documents: int) -> float:
+    """Of the exact comparison with so many vectors in memory; of very many from fewer, as it is linear in them."""
+    rows = speeds([(dimension, "float32")], documents=min(documents, DOCUMENTS))
+    return search_time(rows, dimension, "float32", documents) or 0.0
 
 
 def by_full_text(collection: Collection, asked: Direction, progress: Progress | None = None) -> Stage:

@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 BASE = "base"
+FLOOR = "floor"
 TEMPLATE = '<div class="plot" role="img" aria-label="Plot"></div>'
 PLOT_JS = """
 const node = element.querySelector('.plot');
@@ -51,8 +52,10 @@ def line(
     intervals: Sequence[Sequence[float] | None] = (),
     label: str = "",
     markers: bool = False,
+    marks: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """One line. `points`: [[x, y], …]; `tone`: base, 1, 2, 3 or 4; `label` is written at its end."""
+    """One line. `points`: [[x, y], …]; `tone`: base, floor, 1, 2, 3 or 4; `label` is written at its end, `marks` beside
+    each of its points."""
     return {
         "name": name,
         "x": [point[0] for point in points],
@@ -61,6 +64,7 @@ def line(
         "intervals": list(intervals),
         "label": label,
         "markers": markers,
+        "marks": list(marks),
     }
 
 

@@ -5,6 +5,7 @@ views.py      the HTML of the frame, and what the parts share
 size.py       which size to ship: NDCG@10 against dimension, the recommendation, every size
 verdicts.py   whether it helped: comparisons, directions
 queries.py    who gained and who lost
+pipelines.py   is a second stage worth it: reranker and full text against time; pipelines_views.py draws it
 """
 
 from workbench.ui.evaluate.tab import build

@@ -20,6 +20,7 @@ from workbench.models.source import typed_reference
 from workbench.ui import job_views, parts
 from workbench.ui.choices import collection_in_hand, run_base
 from workbench.ui.evaluate import views
+from workbench.ui.evaluate.pipelines import PipelinesPart
 from workbench.ui.evaluate.queries import QueriesPart
 from workbench.ui.evaluate.size import SizePart
 from workbench.ui.evaluate.verdicts import VerdictsPart
@@ -51,7 +52,7 @@ class EvaluateTab:
         self.top = view("evaluate-top")
         self.job = view("evaluate-job")
         self.row = view("evaluate-parts")
-        self.parts: list[parts.Part] = [SizePart(page), VerdictsPart(page), QueriesPart(page)]
+        self.parts: list[parts.Part] = [SizePart(page), VerdictsPart(page), QueriesPart(page), PipelinesPart(page)]
         self.foot = view("evaluate-foot")
         with gr.Accordion("Evaluate models", open=True, elem_id="evaluate-form", elem_classes=["card"]) as self.form:
             with gr.Row(elem_classes=["form-row"]):

@@ -10,11 +10,12 @@ from workbench.evaluation import report
 from workbench.evaluation.statistics import queries_needed, smallest_seen
 from workbench.ui import cards, words
 from workbench.ui.choices import model_name
-from workbench.ui.evaluate.views import Shown
+from workbench.ui.evaluate.views import Shown, floor_name, floors
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 
 SMALL_DIFFERENCE = 0.02
+MORE_MEASURES = ("mrr@10", "recall@1", "recall@10", "recall@100")
 
 
 class VerdictsPart:
@@ -86,9 +87,9 @@ def _smallest_seen(one: dict[str, Any]) -> float:
 
 
 def directions(evaluation: dict[str, Any]) -> str:
-    """Every model in every direction; nothing where there is but one."""
+    """Every model and floor in every direction; nothing where there is but one, and no floor to see it against."""
     names = report.told_apart(evaluation)
-    if len(names) < 2:
+    if len(names) < 2 and not floors(evaluation, names[0]):
         return ""
     rows = []
     for name in names:
@@ -103,9 +104,10 @@ def directions(evaluation: dict[str, Any]) -> str:
                     f"{row['queries']:,}",
                     f"{row['documents']:,}",
                     f"<b>{words.number(metrics.get('ndcg@10'))}</b>",
-                    *(words.number(metrics.get(key)) for key in ("mrr@10", "recall@1", "recall@10", "recall@100")),
+                    *(words.number(metrics.get(key)) for key in MORE_MEASURES),
                 ]
             )
+        rows += _floor_rows(evaluation, name)
     headers = [
         "Direction",
         "Model",
@@ -118,3 +120,18 @@ def directions(evaluation: dict[str, Any]) -> str:
         ">Recall@100",
     ]
     return cards.card(cards.table(headers, rows, caption="Directions"), label="Every direction, at full size")
+
+
+def _floor_rows(evaluation: dict[str, Any], direction: str) -> list[list[str]]:
+    """What full text and guessing score, quietly."""
+    cells = [
+        [
+            cards.text(words.direction(direction)),
+            floor_name(row),
+            f"{row['queries']:,}",
+            f"{row['documents']:,}",
+            *(words.number(row["metrics"].get(key)) for key in ("ndcg@10", *MORE_MEASURES)),
+        ]
+        for row in floors(evaluation, direction)
+    ]
+    return [[f'<span class="quiet">{cell}</span>' for cell in row] for row in cells]

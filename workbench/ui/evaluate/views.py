@@ -82,6 +82,16 @@ def tones(models: list[str]) -> dict[str, str]:
     return found
 
 
+def floors(evaluation: dict[str, Any], direction: str = "all") -> list[dict[str, Any]]:
+    """The rows of full text and of guessing in a direction; empty for evaluations that took none."""
+    return [row for row in evaluation.get("floors") or [] if row["direction"] == direction]
+
+
+def floor_name(row: dict[str, Any]) -> str:
+    """What a floor is called."""
+    return {"bm25": "full text (BM25)", "random": "guessing"}.get(row["model"], str(row["model"]))
+
+
 def foot(evaluation: dict[str, Any]) -> str:
     """The evaluation's name and age, and its removal."""
     name = str(evaluation["evaluation"])

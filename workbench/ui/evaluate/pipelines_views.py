@@ -1,0 +1,107 @@
+"""The HTML and the plot of the part that asks whether a second stage is worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workbench.ui import cards, plots, words
+from workbench.ui.choices import model_name
+
+NOTHING = (
+    "A reranker looks at the query and one document together: slower than comparing vectors, and often sharper. "
+    "Measure what it adds to your model here, and what it costs in time."
+)
+SERIES = 4
+
+
+def told(found: Sequence[Mapping[str, Any]], evaluation: Mapping[str, Any]) -> str:
+    """A card for each pipeline that was measured, the newest first: what it comes to, then a row a stage."""
+    if not found:
+        return cards.card(f'<p class="quiet">{cards.text(NOTHING)}</p>', label="Is a second stage worth it?")
+    return "".join(_card(one, evaluation) for one in found)
+
+
+def _card(pipeline: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
+    rows, marked = [], set()
+    stop = pipeline["stop"] or {}
+    for place, row in enumerate(pipeline["rows"]):
+        gain, time = row["gain"], row["milliseconds"]["total"]
+        if row["stage"] == "reranked" and row["top"] == stop.get("top"):
+            marked.add(place)
+        rows.append(
+            [
+                cards.text(stage_words(row)),
+                f"<b>{words.number(row['metrics']['ndcg@10'])}</b>",
+                words.signed(gain["difference"]) if gain else "",
+                words.interval(gain["interval"]) if gain else "",
+                cards.verdict_chip(gain["verdict"]) if gain else "",
+                words.milliseconds(time),
+            ]
+        )
+    headers = ["Stage", ">NDCG@10", ">Gain", ">95 % interval", "Against the embedder alone", ">A query takes"]
+    table = cards.table(headers, rows, caption=title(pipeline), marked=marked)
+    asked = words.count(pipeline["queries"], "query", "queries")
+    where = f" ({pipeline['device']})" if pipeline["device"] else ""
+    notes = [
+        f"{asked} against {words.count(pipeline['documents'], 'document')}, {words.direction(pipeline['direction'])}.",
+        f"Times are medians on this computer{where}, each query asked alone.",
+    ]
+    if pipeline["collection_fingerprint"] != evaluation.get("collection_fingerprint"):
+        notes.append("The collection had changed since this evaluation.")
+    said = f'<p>{cards.text(pipeline["words"])}</p>{table}<p class="quiet small">{cards.text(" ".join(notes))}</p>'
+    return cards.card(said, label=title(pipeline))
+
+
+def title(pipeline: Mapping[str, Any]) -> str:
+    """starter + full text + starter-reranker."""
+    parts = [model_name(pipeline["model"])]
+    parts += ["full text"] if pipeline["fused"] else []
+    parts += [model_name(pipeline["reranker"])] if pipeline["reranker"] else []
+    return " + ".join(parts)
+
+
+def stage_words(row: Mapping[str, Any]) -> str:
+    """A row's stage in words."""
+    fixed = {"embedder": "The embedder alone", "fused": "With full text"}
+    return fixed.get(row["stage"]) or f"Reranked, the first {row['top']}"
+
+
+def job_title(spec: Mapping[str, Any]) -> str:
+    """What a job measures."""
+    return f"Measuring {title({**spec, 'fused': spec['fuse']})}"
+
+
+def plot(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """NDCG@10 against milliseconds: the newest pipeline, point by point, and those that can be compared with it."""
+    if not found:
+        return plots.figure("NDCG@10", "milliseconds a query", [])
+    same = [one for one in found if one["direction"] == found[0]["direction"]][:SERIES]
+    lines = []
+    for number, pipeline in enumerate(same, start=1):
+        timed = [row for row in pipeline["rows"] if row["milliseconds"]["total"] is not None]
+        newest = pipeline is found[0]
+        lines.append(
+            plots.line(
+                title(pipeline),
+                [(row["milliseconds"]["total"], row["metrics"]["ndcg@10"]) for row in timed],
+                tone=str(number),
+                intervals=[row["interval"] for row in timed] if newest else (),
+                label="" if newest and len(same) == 1 else title(pipeline),
+                markers=True,
+                marks=[_mark(row) for row in timed] if newest else (),
+            )
+        )
+    says = "; ".join(
+        f"{stage_words(row)}: {row['metrics']['ndcg@10']:.3f} in {words.milliseconds(row['milliseconds']['total'])}"
+        for row in found[0]["rows"]
+        if row["milliseconds"]["total"] is not None
+    )
+    return plots.figure(
+        "NDCG@10", "milliseconds a query", lines, from_zero=False, says=f"NDCG@10 against milliseconds a query. {says}"
+    )
+
+
+def _mark(row: Mapping[str, Any]) -> str:
+    """What stands beside a point."""
+    return {"embedder": "alone", "fused": "full text"}.get(row["stage"]) or f"first {row['top']}"
