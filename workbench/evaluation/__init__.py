@@ -8,6 +8,8 @@ measures.py     NDCG@10 and friends of each query, by ``ir_measures``
 statistics.py   intervals and paired comparisons
 scoring.py      all of it for one model
 reranking.py    a reranker behind a first stage
+floors.py       what a model must beat: full text, and guessing
+pipelines.py    is a second stage worth it, end to end against time; pipeline_stages.py ranks and times
 evaluate.py     all of it for several models, as a job
 results.py      evaluations on disk
 report.py       what a plot and a table need

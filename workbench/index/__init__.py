@@ -10,6 +10,7 @@
     memory.py      vectors of a small index in memory, at a smaller size
     search.py      one query of any modality: encode, search, rerank, and the time of each
     results.py     what a search answers
+    full_text.py   full text by BM25 in a table that is thrown away, as the floor for embedders
 
 Only this folder imports LanceDB. Lance must not cross a fork: processes that use it are spawned.
 """
