@@ -17,6 +17,7 @@ from workbench import jobs
 from workbench.cli_collections import collections, import_source
 from workbench.cli_data import add_commands
 from workbench.cli_fit import fit
+from workbench.cli_map import add_command as add_map
 from workbench.cli_models import models
 from workbench.cli_pipeline import pipeline
 from workbench.cli_queue import add_commands as add_queue
@@ -180,8 +181,8 @@ def evaluate(
     answer(result, as_json, evaluation_words(result))
 
 
+add_map(app)
 app.command()(pipeline)
-
 
 app.command()(report)
 

@@ -81,8 +81,10 @@ def groups(collection: Collection, direction: Direction) -> Iterator[Group]:
     yield "language", _languages(asked["text"])
     if target == "corpus":
         yield "seen", _seen(collection, direction)
-    yield from _columns("query", asked["meta"])
-    yield from _columns("document", collection.side(target).select_columns(["meta"])[best.tolist()]["meta"])
+    answering = collection.side(target).select_columns(["meta"])[best.tolist()]["meta"]
+    for said, meta in (("query", asked["meta"]), ("document", answering)):
+        for column, labels in columns(meta):
+            yield f"{said}: {column}", labels
 
 
 def _length(text: str | None) -> str:
@@ -128,17 +130,17 @@ def _seen(collection: Collection, direction: Direction) -> np.ndarray:
     )
 
 
-def _columns(side: str, meta: Sequence[str | None]) -> Iterator[Group]:
-    """A family for each column of metadata of few values; numbers of many values in four quarters."""
+def columns(meta: Sequence[str | None]) -> Iterator[Group]:
+    """Each column of metadata of few values, with its value in each row; numbers of many values in four quarters."""
     read = [json.loads(one) if one else {} for one in meta]
     for column in dict.fromkeys(key for one in read for key in one):
         values = [one.get(column) for one in read]
         distinct = {value for value in values if isinstance(value, str | int | float | bool)}
         if len(distinct) <= MOST_VALUES:
             labels = ["" if value is None or isinstance(value, list | dict) else str(value) for value in values]
-            yield f"{side}: {column}", np.array([label[:LONGEST_VALUE] for label in labels], dtype=object)
+            yield column, np.array([label[:LONGEST_VALUE] for label in labels], dtype=object)
         elif all(isinstance(value, int | float) and not isinstance(value, bool) for value in distinct):
-            yield f"{side}: {column}", _quarters(values)
+            yield column, _quarters(values)
 
 
 def _quarters(values: Sequence[Any]) -> np.ndarray:

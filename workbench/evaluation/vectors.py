@@ -115,6 +115,17 @@ def encode_held_out(
     return Vectors(tables, asymmetric)
 
 
+def cached(folder: Path, held: HeldOut, dimension: int) -> Vectors | None:
+    """The vectors of all directions as they lie in `folder`, without the model; None if any of them is gone."""
+    for asymmetric in (False, True):  # the model alone knows, but the file names tell
+        rows = _rows_by_role(held, None, asymmetric)
+        found = {key: usable(_file(folder, *key, of), (len(of), dimension)) for key, of in rows.items()}
+        tables = {key: (rows[key], one) for key, one in found.items() if one is not None}
+        if len(tables) == len(rows):
+            return Vectors(tables, asymmetric)
+    return None
+
+
 def encode_side(
     embedder: EmbedderLike,
     collection: Collection,

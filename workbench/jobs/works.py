@@ -16,6 +16,7 @@ WORKS = {
     "train": "workbench.training.run:run_training",
     "fit": "workbench.training.fit:run_fit",
     "evaluate": "workbench.evaluation.evaluate:run_evaluation",
+    "map": "workbench.evaluation.map:run_map",
     "pipeline": "workbench.evaluation.pipelines:run_pipeline",
     "index": "workbench.index.build:run_index",
     "import": "workbench.collection.import_job:run_import",
@@ -28,7 +29,7 @@ WORKS = {
     "join-models": "workbench.models.join:run_join",
 }
 # These never compute on a device, so they start at once beside a running job.
-WORKS_WITHOUT_DEVICE = frozenset({"import", "export", "push"})
+WORKS_WITHOUT_DEVICE = frozenset({"import", "export", "push", "map"})
 # What is done so far is kept when one of these is stopped; any other would begin anew.
 WORKS_THAT_GO_ON = frozenset({"train", "evaluate", "index", "generate"})
 

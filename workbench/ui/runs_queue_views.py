@@ -12,6 +12,7 @@ WORK_WORDS = {
     "train": "training",
     "fit": "measuring",
     "evaluate": "evaluation",
+    "map": "a map",
     "index": "indexing",
     "check": "data doctor",
     "mine": "hard negatives",
