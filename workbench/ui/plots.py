@@ -1,7 +1,8 @@
 """Plots that stay: one Plotly figure a node, updated in place, so that a zoom survives what arrives meanwhile.
 
-Python sends the lines, ``assets/page.js`` draws them in the colours of the tokens. The untouched model is a dashed grey
-line in every plot. ``gr.Plot`` is not used: it is destroyed and drawn again with every update.
+Python sends the lines, ``assets/page.js`` draws them in the colours of the tokens, and ``assets/scatter.js`` a map. The
+untouched model is a dashed grey line in every plot. ``gr.Plot`` is not used: it is destroyed and drawn again with every
+update.
 """
 
 from __future__ import annotations
@@ -24,6 +25,27 @@ addEventListener('wb-theme', draw);
 new ResizeObserver(() => { if (node.data && node.clientWidth) Plotly.Plots.resize(node); }).observe(node);
 """
 
+SCATTER = """
+<div class="map">
+  <div class="fields map-fields"></div>
+  <div class="map-key" role="group" aria-label="Groups to show"></div>
+  <div class="map-canvas"><div class="plot" role="img" aria-label="Map"></div>
+    <div class="map-ring" hidden></div><div class="map-ring" hidden></div></div>
+  <p class="quiet small map-note"></p>
+  <div class="map-peek"><img alt="" hidden><div><p class="label"></p>
+    <p class="map-text">Point at a dot to see the item. Click it to open it.</p></div></div>
+</div>
+"""
+SCATTER_JS = """
+const root = element.querySelector('.map');
+const draw = () => wb.scatter(root, props.value, trigger);
+draw();
+watch('value', draw);
+addEventListener('wb-theme', draw);
+let width = 0;
+new ResizeObserver(() => { if (root.clientWidth !== width) { width = root.clientWidth; draw(); } }).observe(root);
+"""
+
 
 def plotly_file() -> Path:
     """Plotly's own script, from the package that is installed; served as it is."""
@@ -39,6 +61,19 @@ def make_plot(identifier: str) -> gr.HTML:
         elem_classes=["plot-card"],
         html_template=TEMPLATE,
         js_on_load=PLOT_JS,
+        apply_default_css=False,
+        head=f'<script src="/gradio_api/file={plotly_file()}"></script>',
+    )
+
+
+def make_scatter(identifier: str) -> gr.HTML:
+    """An empty map of points, to be given a value as of `evaluate.map_views.scatter`. A click on a point triggers
+    `click` with {"act": "open", "point": its number}."""
+    return gr.HTML(
+        elem_id=identifier,
+        elem_classes=["plot-card"],
+        html_template=SCATTER,
+        js_on_load=SCATTER_JS,
         apply_default_css=False,
         head=f'<script src="/gradio_api/file={plotly_file()}"></script>',
     )

@@ -1,0 +1,87 @@
+"""The map: where each model puts the items, and how far apart its modalities lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from workbench import jobs
+from workbench.errors import WorkbenchError
+from workbench.evaluation.map import NEEDS_UMAP, Map, load_map, make_map
+from workbench.evaluation.projection import has_umap
+from workbench.ui import cards, job_views, plots
+from workbench.ui.evaluate import map_views
+from workbench.ui.evaluate.views import Shown, in_hand
+from workbench.ui.page import Page, Widgets, view
+from workbench.ui.place import Place
+
+
+class MapPart:
+    """The widgets of the part and their handlers."""
+
+    name, title = "map", "Map"
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        with gr.Column(visible=False, elem_id="evaluate-map", min_width=0) as self.column:
+            self.gaps = view("evaluate-gaps")
+            self.map = plots.make_scatter("evaluate-scatter")
+            self.opened = view("evaluate-opened")
+            self.told = view("evaluate-farthest")
+        self.drawn = [self.gaps, self.map, self.opened, self.told]
+        self.widgets = [self.column, *self.drawn]
+        page.on([one.click for one in self.drawn], self.use_map, [], self.drawn, each=True)
+
+    def draw(self, place: Place, shown: Shown) -> Widgets:
+        """The gaps, the map by PCA (made now if there is none yet), and the queries farthest from their answers."""
+        return {self.column: gr.Column(visible=True), **self._draw(shown)}
+
+    def hide(self) -> Widgets:
+        """Nothing of it."""
+        return {self.column: gr.Column(visible=False)}
+
+    def use_map(self, place: Place, event: gr.EventData) -> Widgets | None:
+        """Open the item of a point, or begin to lay the map out with UMAP."""
+        said: dict[str, Any] = dict(event._data)
+        shown = in_hand(self.page.workspace, place)
+        if said["act"] == "umap":
+            self._start(str(shown.evaluation["evaluation"]))
+            return self._draw(shown)
+        found = load_map(self.page.workspace, shown.evaluation)
+        if said["act"] != "open" or found is None:
+            return None
+        collection = map_views.as_mapped(self.page.workspace, found)
+        point = str(said["point"])
+        opened = map_views.opened(found, collection, self.page.media, int(point) if point.isdigit() else -1)
+        return {self.opened: opened}
+
+    def _start(self, name: str) -> None:
+        if not has_umap():
+            raise WorkbenchError(NEEDS_UMAP)
+        if not self._at_work(name):
+            free = jobs.free_name(self.page.workspace, f"map-{name}")
+            jobs.start(self.page.workspace, "map", free, {"evaluation": name, "umap": True})
+
+    def _at_work(self, name: str) -> bool:
+        found = job_views.open_jobs(self.page.workspace, "map")
+        return any(job.spec.get("evaluation") == name and not job.status().ended for job in found)
+
+    def _draw(self, shown: Shown) -> Widgets:
+        name = str(shown.evaluation["evaluation"])
+        try:
+            found = make_map(self.page.workspace, name)
+        except WorkbenchError as error:
+            no_map = cards.card(f'<p class="quiet">{cards.text(error.message)}</p>', label="Map")
+            return {self.gaps: no_map, self.map: gr.HTML(visible=False), self.opened: "", self.told: ""}
+        return self._of(found, name)
+
+    def _of(self, found: Map, name: str) -> Widgets:
+        collection = map_views.as_mapped(self.page.workspace, found)
+        value = map_views.scatter(found, collection, self.page.media)
+        return {
+            self.gaps: map_views.gaps(found, self._at_work(name), has_umap()),
+            self.map: gr.HTML(value=value, visible=True),
+            self.opened: "",
+            self.told: map_views.farthest(found, collection),
+        }
