@@ -185,6 +185,7 @@ def test_what_was_measured_afterwards_is_in_it(workspace, tmp_path):
     pipeline = {"model": "starter", "reranker": "run:second", "fused": False, "direction": "all", "queries": 20,
                 "rows": rows, "words": "Reranking the first 20 helps."}  # fmt: skip
     floor = {"model": "bm25", "direction": "text->text+image", "metrics": {"ndcg@10": 0.123}, "interval": [0.1, 0.2]}
+    floor["comparisons"] = [{"model": "starter", **gain}]
     evaluate(workspace, "pictures", ["starter"], load=load, name="more")
     change_evaluation(
         workspace, "more", "pictures", lambda found: {**found, "pipelines": [pipeline], "floors": [floor]}
@@ -192,7 +193,17 @@ def test_what_was_measured_afterwards_is_in_it(workspace, tmp_path):
     words = Page(write_report(workspace, "more", "html", tmp_path)[0].read_text(encoding="utf-8")).words
     assert "starter, second: Reranking the first 20 helps." in words and "The first 20 reranked" in words
     assert "+0.100" in words and "[0.050, 0.150]" in words
-    assert "Full text (BM25)" in words and "0.123" in words
+    assert "Full text (BM25)" in words and "0.123" in words and "Each model against full text" in words
+    [path] = write_report(workspace, "more", "csv", tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        inner = {
+            name: archive.read(f"{name}.csv").decode("utf-8-sig") for name in ("against-floors", "pipelines", "speeds")
+        }
+    [against] = csv.DictReader(io.StringIO(inner["against-floors"]))
+    assert (against["of model"], against["model"], against["verdict"]) == ("bm25", "starter", "better")
+    stages = list(csv.DictReader(io.StringIO(inner["pipelines"])))
+    assert [one["gain difference"] for one in stages] == ["", "0.1"] and stages[0]["milliseconds total"] == "3.0"
+    assert len(list(csv.DictReader(io.StringIO(inner["speeds"])))) == 3
 
 
 def test_it_can_be_written_when_the_collection_is_gone(tmp_path):

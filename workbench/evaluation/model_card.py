@@ -100,7 +100,7 @@ def section(evaluation: dict[str, Any], reference: str) -> str:
 
 def _places(workspace: Workspace, references: Sequence[str], to: Path | None) -> list[tuple[str, Path]]:
     """Each model with the card that it gets."""
-    runs = [one for one in references if one.startswith("run:")]
+    runs = [one for one in references if one.startswith("run:") and "@" not in one]  # a checkpoint has no card
     if to is None:
         folders = [(one, workspace.run(one.removeprefix("run:")) / "model") for one in runs]
         found = [(one, folder / "README.md") for one, folder in folders if folder.is_dir()]

@@ -10,7 +10,7 @@ import csv
 import io
 import itertools
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,13 @@ def write_results(content: Content, path: Path) -> None:
 def tables(content: Content) -> Iterator[tuple[str, Iterator[Row]]]:
     """Every table by name, its rows flat: an interval becomes two columns, a measure its own."""
     said = content.said
-    for name in (RESULTS, "comparisons", "slices", "floors", "pipelines"):
+    for name in (RESULTS, "comparisons", "slices", "floors", "speeds"):
         yield name, _evened(said.get(name) or [])
+    yield "against-floors", _evened(_within(said.get("floors") or [], "comparisons", ("model", "direction")))
+    yield (
+        "pipelines",
+        _evened(_within(said.get("pipelines") or [], "rows", ("model", "reranker", "fused", "direction"))),
+    )
     yield "queries", _queries(content)
 
 
@@ -62,6 +67,12 @@ def _queries(content: Content) -> Iterator[Row]:
                 }  # fmt: skip
 
 
+def _within(outer: Iterable[Row], key: str, kept: Sequence[str]) -> Iterator[Row]:
+    """The rows inside rows, each with some of what the outer one says: `of model`, `of direction`."""
+    for one in outer:
+        yield from ({f"of {name}": one[name] for name in kept} | row for row in one.get(key) or [])
+
+
 def _evened(rows: Iterable[Row]) -> Iterator[Row]:
     """The rows flat, each with the columns of all of them: only some are comparisons."""
     flat = [_flat(row) for row in rows]
@@ -76,7 +87,7 @@ def _flat(row: Row, prefix: str = "") -> Row:
             flat |= _flat(value, "" if key == "metrics" else f"{key} ")
         elif key == "interval":
             flat |= {f"{prefix}interval low": value[0], f"{prefix}interval high": value[1]}
-        else:
+        elif not (isinstance(value, list) and value and isinstance(value[0], dict)):  # rows of their own: see `_within`
             flat[f"{prefix}{key}"] = value
     return flat
 

@@ -101,8 +101,16 @@ def floors(said: dict[str, Any]) -> Section | None:
         for row in rows
     ]  # fmt: skip
     lead = "Full text finds what shares rare words with the query; guessing is the bottom of the scale."
-    headers = ["Floor", "Direction", ">NDCG@10", ">95 % interval"]
-    return Section("What a model must beat", [lead], [Table(headers, cells, "Floors")], name="floors")
+    tables = [Table(["Floor", "Direction", ">NDCG@10", ">95 % interval"], cells, "Floors")]
+    against = [
+        [model(one["model"]), direction(row["direction"]), *_compared(one)]
+        for row in rows
+        for one in row.get("comparisons") or []
+    ]
+    if against:
+        title = "Each model against full text"
+        tables.append(Table(["Model", "Direction", *COMPARED], against, title, title))
+    return Section("What a model must beat", [lead], tables, name="floors")
 
 
 FLOORS = {"bm25": "Full text (BM25)", "random": "Guessing"}

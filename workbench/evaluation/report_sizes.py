@@ -9,8 +9,10 @@ from workbench.evaluation.held_out import ALL
 from workbench.evaluation.report_parts import Section, Table
 from workbench.evaluation.report_plot import Line, chart
 from workbench.evaluation.report_words import count, direction, interval, model, number
+from workbench.evaluation.speed import milliseconds
 
 TONES = 12
+SEARCHED = " A search compares one query with every item, as measured on the machine that evaluated."
 
 
 def sizes(said: dict[str, Any]) -> Section:
@@ -24,24 +26,32 @@ def sizes(said: dict[str, Any]) -> Section:
     cells = [
         [
             model(row["model"]), f"{row['dimension']:,}", row["precision"], *(number(row[name]) for name in measures),
-            interval(row["interval"]), f"{row['bytes']:,}", f"{row['a_month']:,.2f}", f"{100 * row['kept']:.1f} %",
+            interval(row["interval"]), f"{row['bytes']:,}", f"{row['a_month']:,.2f}", *_search(said, row),
+            f"{100 * row['kept']:.1f} %",
         ]
         for row in rows
     ]  # fmt: skip
-    prices = said["prices"]
+    prices, timed = said["prices"], [">ms a search"] if said.get("speeds") else []
     return Section(
         "Which size to ship",
         [_named(said, found["words"])],
-        [Table([*headers, ">Bytes a vector", ">A month", ">Of its best"], cells, "Every size", "", marked)],
+        [Table([*headers, ">Bytes a vector", ">A month", *timed, ">Of its best"], cells, "Every size", "", marked)],
         [
             f"A month: memory and disk of {count(prices['items'], 'item')} at {prices['memory_price']:g} and "
             f"{prices['disk_price']:g} a gigabyte. The recommendation loses at most {100 * prices['tolerance']:g} % of "
-            "the best NDCG@10."
+            f"the best NDCG@10.{SEARCHED if timed else ''}"
         ],
         _legend(said),
         _charts(said, found),
         name="sizes",
     )
+
+
+def _search(said: dict[str, Any], row: dict[str, Any]) -> list[str]:
+    """The cell of the search's milliseconds, where they were measured."""
+    if not said.get("speeds"):
+        return []
+    return [number(milliseconds(said["speeds"], row["dimension"], row["precision"], said["prices"]["items"]), 1)]
 
 
 def _named(said: dict[str, Any], words: str) -> str:
