@@ -7,6 +7,7 @@ from typing import Any
 
 from workbench.cli_terminal import duration
 from workbench.doctor.findings import SEVERITY_WORDS
+from workbench.evaluation.groups import group_sentences
 
 SKIPPED_SHOWN = 10
 METRIC_COLUMNS = ("ndcg@10", "mrr@10", "recall@1", "recall@10", "recall@100")
@@ -100,6 +101,7 @@ def evaluation_words(result: dict[str, Any]) -> str:
             f"{compared['b']} against {compared['a']}, {compared['direction']}: {compared['verdict']} "
             f"({compared['metric']} {compared['difference']:+.3f} [{low:.3f}, {high:.3f}])"
         )
+    lines += group_sentences(result.get("slices") or [])
     lines += dict.fromkeys(note for model in result.get("models") or [] for note in model.get("notes") or [])
     return "\n".join(lines)
 

@@ -11,12 +11,19 @@ from urllib.parse import parse_qs, urlencode
 
 from workbench.workspace import NAME_PATTERN
 
+LONGEST_ID = 1000
+# The ids of a user's items may be anything. They are looked up among ids, and never become part of a path.
+ITEMS = ("asked", "query")
 TABS = ("data", "train", "runs", "evaluate", "search")
 
 
 @dataclass(frozen=True)
 class Place:
-    """The tab and the names chosen; an empty name means "the newest there is". part: what of the Data tab is shown."""
+    """The tab and the names chosen; an empty name means "the newest there is".
+
+    part: what of the Data tab, or of the Evaluate tab, is shown. compared, query, family: what is opened there, see
+    `evaluate.compared`. asked: the item of the collection that Search is asked with, see `asked`.
+    """
 
     tab: str = "data"
     collection: str = ""
@@ -24,13 +31,17 @@ class Place:
     evaluation: str = ""
     index: str = ""
     part: str = ""
+    compared: str = ""
+    query: str = ""
+    family: str = ""
+    asked: str = ""
 
     @classmethod
     def read(cls, query: str) -> Place:
         """The place in a query string such as ``tab=runs&run=emoji-1``. Anything that is no name is left out."""
         given = parse_qs((query or "").removeprefix("?"))
         values = {field.name: given.get(field.name, [""])[0] for field in fields(cls)}
-        values = {key: value if NAME_PATTERN.fullmatch(value) else "" for key, value in values.items()}
+        values = {key: value if _fits(key, value) else "" for key, value in values.items()}
         values["tab"] = values["tab"] if values["tab"] in TABS else TABS[0]
         return cls(**values)
 
@@ -42,3 +53,7 @@ class Place:
     def at(self, **changes: str) -> Place:
         """This place with some names changed."""
         return replace(self, **changes)
+
+
+def _fits(field: str, value: str) -> bool:
+    return len(value) <= LONGEST_ID if field in ITEMS else bool(NAME_PATTERN.fullmatch(value))

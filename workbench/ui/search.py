@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from workbench import media
 from workbench.collection.store import Item, list_collections
 from workbench.errors import WorkbenchError
 from workbench.index.registry import IndexCard, get_index, list_indexes, remove_index
@@ -16,11 +14,13 @@ from workbench.job_folder import JobFolder
 from workbench.models.source import check_here, is_here, typed_reference
 from workbench.models.vectors import halvings
 from workbench.ui import job_views, search_views
+from workbench.ui.asked import Asked, nothing_given
 from workbench.ui.choices import collection_in_hand, embedder_choices, remote_choices, reranker_choices, with_limits
 from workbench.ui.feedback import Feedback
 from workbench.ui.page import Page, Widgets, clock, view
 from workbench.ui.place import Place
 from workbench.ui.runs import start_index
+from workbench.ui.search_query import read_query, take_as_sent
 
 MODES = [("Text", "text"), ("Picture", "image"), ("Sound", "audio"), ("Video", "video"), ("Mixed", "mixed")]
 ANY = "any"
@@ -41,6 +41,7 @@ class SearchTab:
         self.searcher = Searcher(page.workspace)
         self.top = view("search-top")
         self.job = view("search-job")
+        self.asked = Asked(page)
         with gr.Column(elem_id="search-main", min_width=0, visible=False) as self.main:
             with gr.Row(elem_id="search-ask"):
                 self.mode = gr.Radio(
@@ -108,24 +109,27 @@ class SearchTab:
 
     def _wire(self, tab: gr.Tab) -> None:
         page = self.page
-        drawn = [self.top, self.job, self.main, self.form, self.foot, self.collection, self.model, self.modality,
-                 self.dimension, self.reranker, self.filters, self.timer, self.seen]  # fmt: skip
+        drawn = [self.top, self.job, self.asked.view, self.main, self.form, self.foot, self.collection, self.model,
+                 self.modality, self.dimension, self.reranker, self.filters, self.timer, self.seen]  # fmt: skip
         page.refresh(tab, "search", self.refresh, [], drawn, timer=self.timer)
         page.watch("search", self.timer, self.watch_index, [self.seen], drawn)
-        page.on([self.mode.input], self.choose_mode, [self.mode],
-                [self.text, self.media_row, self.image_box, self.audio_box, self.video_box])  # fmt: skip
+        modes = [self.text, self.media_row, self.image_box, self.audio_box, self.video_box]
+        page.on([self.mode.input], self.choose_mode, [self.mode], modes)
         page.on([self.make.click], self.make_searchable, [self.collection, self.model], drawn)
         page.on(
-            [self.top.click, self.job.click, self.foot.click],
+            [self.top.click, self.job.click, self.foot.click, self.asked.view.click],
             self.use_view,
             [],
             [*drawn, self.results, self.feedback.row],
         )
-        page.on([self.go.click, self.text.submit], self.search,
-                [self.mode, self.text, self.image, self.audio, self.video, self.modality, self.dimension, self.reranker,
-                 self.first, self.count, self.feedback.collection, self.where],
-                [self.results, self.feedback.row, self.feedback.collection], queue=True, waits_on=self.results,
-                reads="wb.filters()")  # fmt: skip
+        options = [self.modality, self.dimension, self.reranker, self.first, self.count, self.feedback.collection,
+                   self.where]  # fmt: skip
+        found = [self.results, self.feedback.row, self.feedback.collection]
+        fields = [self.mode, self.text, self.image, self.audio, self.video]
+        page.on([self.go.click, self.text.submit], self.search, [*fields, *options], [*found, self.asked.view],
+                queue=True, waits_on=self.results, reads="wb.filters()")  # fmt: skip
+        page.on([self.asked.view.change], self.search_asked, [self.asked.view, *options], [*found, self.mode, *modes],
+                queue=True, waits_on=self.results, reads="wb.filters()")  # fmt: skip
         self.feedback.wire(self.results)
 
     def refresh(self, place: Place) -> Widgets:
@@ -139,6 +143,7 @@ class SearchTab:
         return {
             self.top: search_views.top(listed, shown, bool(collections), waiting),
             self.job: "".join(job_views.job_card(job, _title(job)) for job in current),
+            self.asked.view: self.asked.draw(place, shown, waiting),
             self.main: gr.Column(visible=shown is not None),
             self.form: gr.Accordion(
                 visible=bool(collections) and (shown is not None or not waiting),
@@ -189,24 +194,49 @@ class SearchTab:
         act, name = said["act"], str(said.get("name", ""))
         if act == "choose":
             chosen = get_index(self.page.workspace, str(said["index"]))
-            place = place.at(index=chosen.name, collection=chosen.collection)
+            asked = place.asked if chosen.collection == place.collection else ""
+            place = place.at(index=chosen.name, collection=chosen.collection, asked=asked)
         elif act == "remove":
             remove_index(self.page.workspace, name)
             place = place.at(index="")
+        elif act == "put-away":
+            place = place.at(asked="")
+        elif act == "make":
+            collection = self.asked.collection(place)
+            place = place.at(index=start_index(self.page, collection, self.asked.model(place)))
         else:
             job_views.use_job(self.page, act, name)
         hidden = {self.feedback.row: gr.Row(visible=False)}
         return {self.page.place: place, self.results: "", **hidden, **self.refresh(place)}
 
     def search(
-        self, place: Place, mode: str, text: str, image: str | None, audio: str | None, video: str | None,
-        modality: str, dimension: str, reranker: str, first: int, count: int, feedback: str | None, where: str,
-    ) -> Widgets:  # fmt: skip
-        """Ask the index and show what it found."""
+        self, place: Place, mode: str, text: str, image: str | None, audio: str | None, video: str | None, *options: Any
+    ) -> Widgets:
+        """Ask the index and show what it found. With nothing in the fields, what the address names is asked again."""
         shown = self._index(place, list_indexes(self.page.workspace))
         if shown is None:
             raise WorkbenchError("There is no index to search. Make a collection searchable first.")
-        query = read_query(mode, text, image, audio, video)
+        if place.asked and nothing_given(text, image, audio, video):
+            return self._ask(shown, self.asked.item(place), *options)
+        found = self._ask(shown, read_query(mode, text, image, audio, video), *options)
+        return {**found, self.page.place: place.at(asked=""), self.asked.view: ""} if place.asked else found
+
+    def search_asked(self, place: Place, drawn: str, *options: Any) -> Widgets | None:
+        """What the address names has come into view: ask the index with it. Words of it can then be changed."""
+        shown = self._index(place, list_indexes(self.page.workspace))
+        if not drawn or not place.asked or shown is None:
+            return None
+        item = self.asked.item(place)
+        found = self._ask(shown, item, *options)
+        if item.modality != "text":
+            return found
+        text = {self.mode: "text", self.text: gr.Textbox(value=item.text, visible=True)}
+        return {**found, **self.choose_mode(place, "text"), **text}
+
+    def _ask(
+        self, shown: IndexCard, query: Item, modality: str, dimension: str, reranker: str, first: int, count: int,
+        feedback: str | None, where: str,
+    ) -> Widgets:  # fmt: skip
         found = self.searcher.search(
             shown.name,
             query,
@@ -232,6 +262,8 @@ class SearchTab:
         if chosen is None and place.index and self._jobs():
             return None  # it is being made just now
         mine = [card for card in listed if card.collection == place.collection]
+        if place.asked:  # about an item of that collection, which another index knows nothing of
+            return chosen if chosen in mine else next(iter(mine), None)
         return chosen or next(iter([*mine, *listed]), None)
 
     def _options(self, shown: IndexCard, place: Place) -> Widgets:
@@ -263,37 +295,3 @@ class SearchTab:
 
 def _title(job: JobFolder) -> str:
     return f"Making {job.spec.get('collection', '')} searchable"
-
-
-def take_as_sent(field: Any) -> None:
-    """Let a field give the path of what was uploaded, untouched.
-
-    Gradio would decode a picture first: lay its transparency onto black, and fail without words where it is damaged.
-    """
-    field.preprocess = lambda payload: payload.path if payload else None
-
-
-def read_query(mode: str, text: str, image: str | None, audio: str | None, video: str | None) -> Item:
-    """The query as an item. Raises WorkbenchError saying what is still missing."""
-    words = (text or "").strip()
-    if mode == "text":
-        if not words:
-            raise WorkbenchError("Write what you are looking for, then press Search.")
-        return Item(text=words)
-    if mode == "mixed":
-        if not words or not image:
-            raise WorkbenchError("A mixed question needs both: some words and a picture.")
-        return Item(text=words, image=_read(image, "image"))
-    given = {"image": image, "audio": audio, "video": video}[mode]
-    noun = {"image": "picture", "audio": "sound", "video": "video"}[mode]
-    if not given:
-        raise WorkbenchError(f"Choose a {noun} to search with, then press Search.")
-    data: dict[str, Any] = {mode: _read(given, mode)}
-    return Item(**data)
-
-
-def _read(path: str, modality: str) -> bytes:
-    """The bytes of an upload, after a look that they are what they should be. Gradio has checked the path."""
-    data = Path(path).read_bytes()
-    media.check_media(modality, data)
-    return data
