@@ -8,8 +8,8 @@ import gradio as gr
 from gradio.themes.utils.fonts import Font, LocalFont
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
-STYLES = (ASSETS / "tokens.css", ASSETS / "page.css")
-SCRIPTS = (ASSETS / "page.js", ASSETS / "review.js")
+STYLES = (ASSETS / "tokens.css", ASSETS / "page.css", ASSETS / "queries.css", ASSETS / "map.css")
+SCRIPTS = (ASSETS / "page.js", ASSETS / "scatter.js", ASSETS / "review.js")
 
 VALUES = {
     "body_background_fill": "var(--paper)",

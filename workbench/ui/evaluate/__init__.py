@@ -4,7 +4,9 @@ tab.py        the frame: which evaluation is shown, the form that starts one, it
 views.py      the HTML of the frame, and what the parts share
 size.py       which size to ship: NDCG@10 against dimension, the recommendation, every size
 verdicts.py   whether it helped: comparisons, directions
-queries.py    who gained and who lost
+where.py      which groups of queries gained and lost
+queries.py    who gained and who lost: each query with what two models found; compared.py says which
+again.py      the same evaluation anew, when its collection has changed since
 pipelines.py   is a second stage worth it: reranker and full text against time; pipelines_views.py draws it
 """
 
