@@ -7,7 +7,8 @@ memory, packed: what is saved in bytes must be paid for in turning them back, an
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,22 +28,42 @@ def speeds(cells: Sequence[tuple[int, str]], documents: int = DOCUMENTS) -> list
     """{"dimension", "precision", "documents", "milliseconds"} of each (dimension, precision): the median of 15 queries.
 
     Comparing is linear in the documents, so another number of them takes in proportion, without a search structure.
+    One core does it, whichever the form, and its own time counts: forms can be compared, and a busy machine tells
+    nearly the same.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return [
+            row for dimension in sorted({size for size, _ in cells}) for row in _of_size(cells, dimension, documents)
+        ]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _of_size(cells: Sequence[tuple[int, str]], dimension: int, documents: int) -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
-    rows = []
-    for dimension in sorted({dimension for dimension, _ in cells}):
-        vectors = normalize(rng.standard_normal((documents, dimension), dtype=np.float32))
-        asked = normalize(rng.standard_normal((QUERIES + 1, dimension), dtype=np.float32))
-        for precision in dict.fromkeys(kind for size, kind in cells if size == dimension):
-            rows.append(
-                {
-                    "dimension": dimension,
-                    "precision": precision,
-                    "documents": documents,
-                    "milliseconds": _median(SEARCHES[precision](vectors), asked),
-                }
-            )
-    return rows
+    vectors = normalize(rng.standard_normal((documents, dimension), dtype=np.float32))
+    asked = normalize(rng.standard_normal((QUERIES + 1, dimension), dtype=np.float32))
+    return [
+        {
+            "dimension": dimension,
+            "precision": precision,
+            "documents": documents,
+            "milliseconds": _median(SEARCHES[precision](vectors), asked),
+        }
+        for precision in dict.fromkeys(kind for size, kind in cells if size == dimension)
+    ]
 
 
 def milliseconds(measured: Sequence[dict[str, Any]], dimension: int, precision: str, items: int) -> float | None:
@@ -56,20 +77,30 @@ def milliseconds(measured: Sequence[dict[str, Any]], dimension: int, precision: 
 def _median(search: Search, asked: np.ndarray) -> float:
     taken = []
     for query in asked:
-        began = time.perf_counter()
+        began = time.thread_time()
         scores = search(query)
         np.argpartition(scores, -TOP)[-TOP:]
-        taken.append(time.perf_counter() - began)
+        taken.append(time.thread_time() - began)
     return round(1000 * float(np.median(taken[1:])), 3)  # the first one warms up
 
 
 def _plain(vectors: np.ndarray) -> Search:
-    return lambda query: vectors @ query
+    return lambda query: _by_blocks(vectors, query)
 
 
 def _halves(vectors: np.ndarray) -> Search:
-    stored = vectors.astype(np.float16)
-    return lambda query: _by_blocks(stored, query)
+    """Turned back by torch, as by numpy it takes ten times as long."""
+    import torch
+
+    stored = torch.from_numpy(vectors.astype(np.float16))
+
+    def search(query: np.ndarray) -> np.ndarray:
+        scores, asked = np.empty(len(stored), np.float32), torch.from_numpy(query)
+        for start in range(0, len(stored), BLOCK):
+            scores[start : start + BLOCK] = (stored[start : start + BLOCK].float() @ asked).numpy()
+        return scores
+
+    return search
 
 
 def _int8(vectors: np.ndarray) -> Search:
@@ -112,7 +143,7 @@ def _by_blocks(stored: np.ndarray, query: np.ndarray) -> np.ndarray:
     """Dot products of vectors that are turned into float32 a block at a time, so that they stay in the cache."""
     scores = np.empty(len(stored), np.float32)
     for start in range(0, len(stored), BLOCK):
-        scores[start : start + BLOCK] = stored[start : start + BLOCK].astype(np.float32) @ query
+        scores[start : start + BLOCK] = stored[start : start + BLOCK].astype(np.float32, copy=False) @ query
     return scores
 
 
