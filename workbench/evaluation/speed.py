@@ -33,7 +33,7 @@ def speeds(cells: Sequence[tuple[int, str]], documents: int = DOCUMENTS) -> list
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):
+    with _one_thread(), threadpool_limits(1):  # torch brings threads of its own, so it comes first
         return [
             row for dimension in sorted({size for size, _ in cells}) for row in _of_size(cells, dimension, documents)
         ]
