@@ -159,14 +159,17 @@ window.wb = (() => {
     if (!value || !window.Plotly) return;
     const style = getComputedStyle(document.body);
     const token = (name) => style.getPropertyValue(name).trim();
-    const colour = (tone) => token(tone === "floor" ? "--ink-3" : `--series-${tone}`);
+    // Four colours, told apart by everybody; a fifth line begins them again in another dash.
+    const colour = (tone) => token(tone === "floor" ? "--ink-3" : `--series-${tone > 4 ? (tone - 1) % 4 + 1 : tone}`);
     const dashes = { base: "dash", floor: "dot" };
+    const dash = (tone) => dashes[tone] || ["solid", "dashdot", "longdash"][Math.floor((tone - 1) / 4) % 3];
+    const many = value.lines.filter((line) => line.label).length > 4;
     const traces = value.lines.map((line) => ({
       name: line.name, x: line.x, y: line.y, type: "scatter",
       mode: (line.markers ? "lines+markers" : "lines") + (line.marks?.length ? "+text" : ""),
       text: line.marks, textfont: { size: 13, color: token("--ink-2") },
       textposition: line.x.map((_, place) => (place && place === line.x.length - 1 ? "bottom left" : "bottom right")),
-      line: { color: colour(line.tone), width: line.tone === "floor" ? 1 : 2, dash: dashes[line.tone] || "solid" },
+      line: { color: colour(line.tone), width: line.tone === "floor" ? 1 : 2, dash: dash(line.tone) },
       marker: { size: 7 }, cliponaxis: false,
       error_y: line.intervals.length ? {
         type: "data", symmetric: false, thickness: 1.2, width: 0, color: colour(line.tone),
@@ -175,17 +178,30 @@ window.wb = (() => {
       } : undefined,
       hovertemplate: `%{y:.3f} at ${value.x_title} %{x}<extra>${escape(line.name)}</extra>`,
     }));
-    const labels = value.lines.filter((line) => line.label).map((line) => ({
-      x: value.log_x ? Math.log10(line.x.at(-1)) : line.x.at(-1), y: line.y.at(-1), xanchor: "right", yanchor: "bottom", yshift: 6, xshift: line.intervals.length ? -10 : 0,
+    // A label that would lie upon the one below it is lifted.
+    const highest = Math.max(...value.lines.flatMap((line) => line.y)) || 1, lift = new Map();
+    let free = -Infinity;
+    for (const line of value.lines.filter((one) => one.label).sort((a, b) => a.y.at(-1) - b.y.at(-1))) {
+      const at = (line.y.at(-1) / highest) * ((node.clientHeight || 240) - 74);
+      lift.set(line, Math.max(0, free - at));
+      free = at + lift.get(line) + 17;
+    }
+    const labels = (many ? [] : value.lines.filter((line) => line.label)).map((line) => ({
+      x: value.log_x ? Math.log10(line.x.at(-1)) : line.x.at(-1), y: line.y.at(-1), xanchor: "right", yanchor: "bottom", yshift: 6 + lift.get(line), xshift: line.intervals.length ? -10 : 0,
       text: escape(line.label), showarrow: false,
       font: { color: line.tone in dashes ? token("--ink-2") : colour(line.tone), size: 13 },
     }));
     const axis = {
       gridcolor: token("--line"), zeroline: false, tickfont: { color: token("--ink-2") }, automargin: true, fixedrange: false,
     };
+    // Many names would lie upon each other at the ends of their lines: they stand below, and the plot grows by them.
+    node.plain = node.plain || node.clientHeight || 240;
+    const rows = many ? Math.ceil(value.lines.length / Math.max(1, Math.floor(node.clientWidth / 190))) : 0;
+    node.style.height = rows ? `${node.plain + 22 * rows}px` : "";
     const layout = {
-      uirevision: "keep", autosize: true, height: node.clientHeight || 240, showlegend: false,
-      margin: { l: 44, r: 16, t: 34, b: 40 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      uirevision: "keep", autosize: true, height: node.plain + 22 * rows, showlegend: many,
+      legend: { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom", entrywidth: 170, font: { size: 13, color: token("--ink-2") } },
+      margin: { l: 44, r: 16, t: 34, b: 40 + 22 * rows }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: token("--sans"), size: 13, color: token("--ink-2") },
       hoverlabel: { bgcolor: token("--card"), bordercolor: token("--line-strong"), font: { family: token("--sans"), color: token("--ink") } },
       xaxis: {
@@ -208,5 +224,5 @@ window.wb = (() => {
     return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   }
 
-  return { plot, place, setPlace, markTab, opened, open, listen, details, filters, asked, marked, setTheme, preferredTheme, toggleTheme, dark };
+  return { plot, escape, place, setPlace, markTab, opened, open, listen, details, filters, asked, marked, setTheme, preferredTheme, toggleTheme, dark };
 })();

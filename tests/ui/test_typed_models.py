@@ -38,7 +38,7 @@ def test_no_folder_is_a_model_on_the_page(workspace: Workspace) -> None:
         with pytest.raises(WorkbenchError, match="cannot be used on the page"):
             page["start_training"](Place(), "demo", folder, "embedder", "quick", "mine", False, *settings)
         with pytest.raises(WorkbenchError, match="cannot be used on the page"):
-            page["start_evaluation"](Place(), [folder], "demo", "", [])
+            page["start_evaluation"](Place(), [folder], "demo", "", [], [])
         with pytest.raises(WorkbenchError, match="cannot be used on the page"):
             page["make_searchable"](Place(), "demo", folder)
     assert not list(workspace.runs.iterdir()) and not list(workspace.jobs.iterdir())

@@ -65,6 +65,12 @@ def plural_of(noun: str) -> str:
     return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
 
 
+def measure(name: str) -> str:
+    """`ndcg@10` → NDCG@10, `recall@1` → Recall@1."""
+    family, _, rank = name.partition("@")
+    return f"{family.upper() if len(family) < 5 else family.capitalize()}@{rank}"
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """0.912, with a real minus sign where it is negative, or a dash where there is no number."""
     return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")

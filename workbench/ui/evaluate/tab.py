@@ -15,15 +15,19 @@ from workbench.evaluation.evaluate import (
     list_evaluations,
     remove_evaluation,
 )
+from workbench.evaluation.measures import MEASURES, check_measures
 from workbench.job_folder import JobFolder
 from workbench.models.source import typed_reference
 from workbench.ui import job_views, parts
 from workbench.ui.choices import collection_in_hand, run_base
 from workbench.ui.evaluate import views
+from workbench.ui.evaluate.map import MapPart
 from workbench.ui.evaluate.pipelines import PipelinesPart
 from workbench.ui.evaluate.queries import QueriesPart
+from workbench.ui.evaluate.reports import ReportRow
 from workbench.ui.evaluate.size import SizePart
 from workbench.ui.evaluate.verdicts import VerdictsPart
+from workbench.ui.evaluate.where import WherePart
 from workbench.ui.page import Page, Widgets, clock, view
 from workbench.ui.place import Place
 from workbench.ui.remotes import RemoteModels
@@ -36,7 +40,9 @@ PRECISIONS = [
     ("binary: a 32nd", "binary"),
     ("binary, the first rescored", "rescored"),
 ]
+OFFERED_MEASURES = [*MEASURES, "ndcg@100", "map@100", "precision@1", "precision@10", "success@1", "success@10"]
 TICK_SECONDS = 1.5
+BESIDES = " :: "
 
 
 def build(page: Page, tab: gr.Tab) -> None:
@@ -52,7 +58,10 @@ class EvaluateTab:
         self.top = view("evaluate-top")
         self.job = view("evaluate-job")
         self.row = view("evaluate-parts")
-        self.parts: list[parts.Part] = [SizePart(page), VerdictsPart(page), QueriesPart(page), PipelinesPart(page)]
+        self.parts: list[parts.Part] = [
+            SizePart(page), VerdictsPart(page), WherePart(page), QueriesPart(page), PipelinesPart(page), MapPart(page),
+        ]  # fmt: skip
+        self.reports = ReportRow(page)
         self.foot = view("evaluate-foot")
         with gr.Accordion("Evaluate models", open=True, elem_id="evaluate-form", elem_classes=["card"]) as self.form:
             with gr.Row(elem_classes=["form-row"]):
@@ -69,6 +78,11 @@ class EvaluateTab:
                 self.precisions = gr.CheckboxGroup(
                     PRECISIONS, value=["float32"], label="Number formats", elem_id="evaluate-precisions", scale=2
                 )
+            self.measures = gr.Dropdown(
+                OFFERED_MEASURES, value=list(MEASURES), label="Measures", multiselect=True, allow_custom_value=True,
+                elem_id="evaluate-measures",
+                info="NDCG@10 is always taken, and decides. Any rank to 100 can be typed, for example map@50.",
+            )  # fmt: skip
             self.remote = RemoteModels(page, self.models, self.collection)
             self.start = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start")
         self.timer = gr.Timer(TICK_SECONDS, active=False)
@@ -78,11 +92,22 @@ class EvaluateTab:
     def _wire(self, tab: gr.Tab) -> None:
         page = self.page
         inner = [widget for part in self.parts for widget in part.widgets]
-        shown = [self.top, self.job, self.row, *inner, self.foot, self.form, self.timer, self.seen]
+        shown = [
+            self.top,
+            self.job,
+            self.row,
+            *inner,
+            *self.reports.widgets,
+            self.foot,
+            self.form,
+            self.timer,
+            self.seen,
+        ]
         drawn = [*shown, self.models, self.collection, *self.remote.widgets]
         page.refresh(tab, "evaluate", self.refresh, [], drawn, timer=self.timer)
         page.watch("evaluate", self.timer, self.watch_job, [self.seen], [*shown, self.models])
-        asked = [self.models, self.collection, self.dimensions, self.precisions, *self.remote.widgets]
+        chosen = [self.models, self.collection, self.dimensions, self.precisions, self.measures]
+        asked = [*chosen, *self.remote.widgets]
         page.on([self.start.click], self.start_evaluation, asked, drawn)
         page.on([one.click for one in (self.top, self.job, self.row, self.foot)], self.use_view, [], drawn)
 
@@ -92,8 +117,11 @@ class EvaluateTab:
 
     def watch_job(self, place: Place, seen: str) -> Widgets | None:
         """While an evaluation works: its progress, then its result."""
-        if self._seen() == seen:
+        now = self._seen()
+        if now == seen:
             return None
+        if now.partition(BESIDES)[2] == seen.partition(BESIDES)[2]:
+            return self._progress()  # a job went on: what it has not changed yet stays as it is under the user's eyes
         # Only what can be chosen: what is chosen stays as it is under the user's hands.
         return {**self._show(place), self.models: gr.Dropdown(choices=self.remote.choices())}
 
@@ -104,6 +132,7 @@ class EvaluateTab:
         collection: str,
         dimensions: str,
         precisions: list[str],
+        measures: list[str],
         keyed: str | None = None,
         key: str = "",
     ) -> Widgets:
@@ -121,6 +150,7 @@ class EvaluateTab:
             "models": models,
             "dimensions": read_dimensions(dimensions),
             "precisions": precisions or ["float32"],
+            "measures": check_measures(measures or ()),
             "name": name,
         }
         free = jobs.free_name(self.page.workspace, f"evaluate-{name}")
@@ -132,7 +162,7 @@ class EvaluateTab:
         said: dict[str, Any] = dict(event._data)
         act, name = said["act"], str(said.get("name", ""))
         if act == "choose":
-            return self._at(place.at(evaluation=str(said["evaluation"])))
+            return self._at(place.at(evaluation=str(said["evaluation"]), compared="", query="", family=""))
         if act == "part":
             return self._at(place.at(part=str(said["part"])))
         if act == "remove":
@@ -160,17 +190,22 @@ class EvaluateTab:
             **self.remote.draw(),
         }
 
+    def _progress(self) -> Widgets:
+        current = self._jobs()
+        return {
+            self.job: "".join(job_views.job_card(job, views.job_title(job)) for job in current),
+            self.timer: clock(any(not job.status().ended for job in current), TICK_SECONDS),
+            self.seen: self._seen(),
+        }
+
     def _show(self, place: Place) -> Widgets:
-        workspace, current = self.page.workspace, self._jobs()
+        workspace = self.page.workspace
         listed = list_evaluations(workspace)
         shown = next((card for card in listed if card.name == place.evaluation), None)
         shown = shown or (listed[0] if listed else None)
-        tasks = [job_views.job_card(job, f"Evaluating on {job.spec.get('collection', '')}") for job in current]
         return {
-            self.job: "".join(tasks),
-            self.timer: clock(any(not job.status().ended for job in current), TICK_SECONDS),
-            self.seen: self._seen(),
-            **self._draw(place, listed, shown, bool(list_collections(workspace)), bool(current)),
+            **self._progress(),
+            **self._draw(place, listed, shown, bool(list_collections(workspace)), bool(self._jobs())),
         }
 
     def _draw(
@@ -186,6 +221,7 @@ class EvaluateTab:
                 self.top: views.nothing(has_collection),
                 self.row: "",
                 **parts.draw_parts(self.parts, place, None),
+                **self.reports.draw(None),
                 self.foot: "",
                 self.form: gr.Accordion(visible=has_collection, open=not at_work),
             }
@@ -194,17 +230,22 @@ class EvaluateTab:
             self.top: views.top(listed, card, shown.evaluation),
             self.row: parts.buttons(self.parts, parts.chosen(self.parts, place), {}, "evaluation"),
             **parts.draw_parts(self.parts, place, shown),
+            **self.reports.draw(shown.evaluation),
             self.foot: views.foot(shown.evaluation),
             self.form: gr.Accordion(label="Evaluate other models or sizes", visible=True, open=False),
         }
 
     def _jobs(self) -> list[JobFolder]:
-        return job_views.open_jobs(self.page.workspace, "evaluate")
+        return job_views.open_jobs(self.page.workspace, "evaluate", "map")
 
     def _seen(self) -> str:
-        there = sorted(path.stem for path in self.page.workspace.evaluations.glob("*.json"))
+        """How far the jobs are, and, behind it, all that the rest of the tab is drawn from."""
+        folder, current = self.page.workspace.evaluations, self._jobs()
+        there = sorted(path.stem for path in folder.glob("*.json"))
+        maps = sorted(f"{path.stem}:{path.stat().st_mtime_ns}" for path in folder.glob("maps/*.npz"))
         runs = (f"{run.name}:{run.status().state}" for run in jobs.list_runs(self.page.workspace))
-        return " ".join([*(job.etag() for job in self._jobs()), *there, *runs])
+        states = (f"{job.name}:{job.status().state}" for job in current)
+        return BESIDES.join([" ".join(job.etag() for job in current), " ".join([*there, *maps, *states, *runs])])
 
 
 def read_dimensions(words: str) -> list[int] | None:

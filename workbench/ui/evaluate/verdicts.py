@@ -15,7 +15,7 @@ from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 
 SMALL_DIFFERENCE = 0.02
-MORE_MEASURES = ("mrr@10", "recall@1", "recall@10", "recall@100")
+MOST_MEASURES = 7
 
 
 class VerdictsPart:
@@ -91,7 +91,7 @@ def directions(evaluation: dict[str, Any]) -> str:
     names = report.told_apart(evaluation)
     if len(names) < 2 and not floors(evaluation, names[0]):
         return ""
-    rows = []
+    rows, shown = [], _measures(evaluation)
     for name in names:
         found = report.rows_of(evaluation, name)
         for model in dict.fromkeys(row["model"] for row in found):
@@ -103,26 +103,21 @@ def directions(evaluation: dict[str, Any]) -> str:
                     cards.text(model_name(model)),
                     f"{row['queries']:,}",
                     f"{row['documents']:,}",
-                    f"<b>{words.number(metrics.get('ndcg@10'))}</b>",
-                    *(words.number(metrics.get(key)) for key in MORE_MEASURES),
+                    f"<b>{words.number(metrics.get(shown[0]))}</b>",
+                    *(words.number(metrics.get(key)) for key in shown[1:]),
                 ]
             )
-        rows += _floor_rows(evaluation, name)
-    headers = [
-        "Direction",
-        "Model",
-        ">Queries",
-        ">Documents",
-        ">NDCG@10",
-        ">MRR@10",
-        ">Recall@1",
-        ">Recall@10",
-        ">Recall@100",
-    ]
+        rows += _floor_rows(evaluation, name, shown)
+    headers = ["Direction", "Model", ">Queries", ">Documents", *(f">{words.measure(name)}" for name in shown)]
     return cards.card(cards.table(headers, rows, caption="Directions"), label="Every direction, at full size")
 
 
-def _floor_rows(evaluation: dict[str, Any], direction: str) -> list[list[str]]:
+def _measures(evaluation: dict[str, Any]) -> list[str]:
+    """The measures that were taken, NDCG@10 first, as many as a table holds."""
+    return list(evaluation["results"][0]["metrics"])[:MOST_MEASURES]
+
+
+def _floor_rows(evaluation: dict[str, Any], direction: str, shown: list[str]) -> list[list[str]]:
     """What full text and guessing score, quietly."""
     cells = [
         [
@@ -130,7 +125,7 @@ def _floor_rows(evaluation: dict[str, Any], direction: str) -> list[list[str]]:
             floor_name(row),
             f"{row['queries']:,}",
             f"{row['documents']:,}",
-            *(words.number(row["metrics"].get(key)) for key in ("ndcg@10", *MORE_MEASURES)),
+            *(words.number(row["metrics"].get(key)) for key in shown),
         ]
         for row in floors(evaluation, direction)
     ]

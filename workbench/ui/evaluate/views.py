@@ -10,6 +10,7 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation import report
 from workbench.evaluation.queries import Queries
 from workbench.evaluation.results import EvaluationCard, list_evaluations, load_evaluation, open_queries
+from workbench.job_folder import JobFolder
 from workbench.ui import cards, plots, words
 from workbench.ui.place import Place
 from workbench.workspace import Workspace
@@ -44,6 +45,13 @@ def open_shown(workspace: Workspace, card: EvaluationCard) -> Shown:
         return Shown(evaluation, queries, None)  # removed since: the numbers stand for themselves
 
 
+def job_title(job: JobFolder) -> str:
+    """What a job of this tab does."""
+    if job.work == "map":
+        return f"Laying out the map of {job.spec.get('evaluation', '')} with UMAP"
+    return f"Evaluating on {job.spec.get('collection', '')}"
+
+
 def nothing(has_collection: bool) -> str:
     """The tab before the first evaluation."""
     if not has_collection:
@@ -74,12 +82,12 @@ def is_tuned(reference: str) -> bool:
 
 
 def tones(models: list[str]) -> dict[str, str]:
-    """The series colour of each model: grey for untouched ones, the accent for the first tuned one."""
-    found: dict[str, str] = {}
-    for model in models:
-        tuned = sum(tone != plots.BASE for tone in found.values())
-        found.setdefault(model, str(min(tuned + 1, 4)) if is_tuned(model) else plots.BASE)
-    return found
+    """The series of each model: grey for the first untouched one, the accent for the first tuned one, then the others."""
+    distinct = list(dict.fromkeys(models))
+    base = next((model for model in distinct if not is_tuned(model)), None)
+    own = sorted((model for model in distinct if model != base), key=lambda model: not is_tuned(model))
+    found = {model: str(number) for number, model in enumerate(own, start=1)}
+    return {model: found.get(model, plots.BASE) for model in distinct}
 
 
 def floors(evaluation: dict[str, Any], direction: str = "all") -> list[dict[str, Any]]:
