@@ -13,8 +13,10 @@ from workbench.evaluation.projection import has_umap
 from workbench.ui import cards, job_views, plots
 from workbench.ui.evaluate import map_views
 from workbench.ui.evaluate.views import Shown, in_hand
-from workbench.ui.page import Page, Widgets, view
+from workbench.ui.page import LISTEN_JS, Page, Widgets, view
 from workbench.ui.place import Place
+
+OPENED_JS = LISTEN_JS + "watch('value', () => { if (props.value) element.scrollIntoView({ block: 'nearest' }); });"
 
 
 class MapPart:
@@ -25,16 +27,16 @@ class MapPart:
     def __init__(self, page: Page) -> None:
         self.page = page
         with gr.Column(visible=False, elem_id="evaluate-map", min_width=0) as self.column:
-            self.gaps = view("evaluate-gaps")
+            self.top = view("evaluate-map-top")
             self.map = plots.make_scatter("evaluate-scatter")
-            self.opened = view("evaluate-opened")
-            self.told = view("evaluate-farthest")
-        self.drawn = [self.gaps, self.map, self.opened, self.told]
+            self.opened = gr.HTML(elem_id="evaluate-opened", js_on_load=OPENED_JS, apply_default_css=False)
+            self.told = view("evaluate-gaps")
+        self.drawn = [self.top, self.map, self.opened, self.told]
         self.widgets = [self.column, *self.drawn]
         page.on([one.click for one in self.drawn], self.use_map, [], self.drawn, each=True)
 
     def draw(self, place: Place, shown: Shown) -> Widgets:
-        """The gaps, the map by PCA (made now if there is none yet), and the queries farthest from their answers."""
+        """The map by PCA (made now if there is none yet), the gaps, and the queries farthest from their answers."""
         return {self.column: gr.Column(visible=True), **self._draw(shown)}
 
     def hide(self) -> Widgets:
@@ -73,15 +75,15 @@ class MapPart:
             found = make_map(self.page.workspace, name)
         except WorkbenchError as error:
             no_map = cards.card(f'<p class="quiet">{cards.text(error.message)}</p>', label="Map")
-            return {self.gaps: no_map, self.map: gr.HTML(visible=False), self.opened: "", self.told: ""}
+            return {self.top: no_map, self.map: gr.HTML(visible=False), self.opened: "", self.told: ""}
         return self._of(found, name)
 
     def _of(self, found: Map, name: str) -> Widgets:
         collection = map_views.as_mapped(self.page.workspace, found)
         value = map_views.scatter(found, collection, self.page.media)
         return {
-            self.gaps: map_views.gaps(found, self._at_work(name), has_umap()),
+            self.top: map_views.top(found, self._at_work(name), has_umap()),
             self.map: gr.HTML(value=value, visible=True),
             self.opened: "",
-            self.told: map_views.farthest(found, collection),
+            self.told: map_views.gaps(found) + map_views.farthest(found, collection),
         }

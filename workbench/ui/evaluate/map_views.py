@@ -23,13 +23,21 @@ ANSWERS_SHOWN = 5
 PLACE_DIGITS = 4
 TITLES = {"side": "query or document", "correctness": "found or missed"}
 # Of the right colours in order; what was missed is the one that stands out.
-TONES = {"correctness": ["1", "6", "2", "3", "5", "base"]}
+CORRECTNESS_TONES = ["1", "3", "2", "4", "5", "base"]
 PCA_NOTE = (
     "Near in the map is near in the vectors, as far as two axes can show it: they hold {shares} of all differences."
 )
 UMAP_NOTE = (
     "Neighbours stay together. How far apart the groups lie, and how large they are, says little here. The seed is "
     "fixed, so the same vectors give the same picture."
+)
+ABOUT_GAP = (
+    "The gap is the distance between the middles of the two kinds, of vectors of length 1 (Liang et al. 2022): 0 where "
+    "they share one region, 2 at most. By chance: what so many items of one region would show."
+)
+ABOUT_UMAP = (
+    "UMAP shows neighbourhoods that two axes cannot. It works in the background on one core, about half a minute for "
+    "5,000 items."
 )
 TOGETHER = (
     "Models share no axes, so each model's points were moved to a common middle and turned, never stretched, until the "
@@ -46,32 +54,33 @@ def as_mapped(workspace: Workspace, found: Map) -> Collection | None:
         return None
 
 
-def gaps(found: Map, at_work: bool, can_umap: bool) -> str:
-    """What the map is of, the gap between every two modalities of every model, and the button for UMAP."""
-    models = found.about["models"]
-    rows = []
-    for place, first in enumerate(found.about["gaps"][models[0]]):
-        between = " – ".join(words.modality(name) for name in first["between"])
-        for model in models:
-            row = found.about["gaps"][model][place]
-            change = "" if model == models[0] else words.signed(row["gap"] - first["gap"])
-            cells = [cards.text(between), cards.text(model_name(model)), f"<b>{words.number(row['gap'])}</b>"]
-            rows.append([*cells, change, words.number(row["chance"])])
-    headers = ["Between", "Model", ">Gap", f">Against {model_name(models[0])}", ">By chance"]
-    if len(models) == 1:
-        headers, rows = [*headers[:3], headers[4]], [[*row[:3], row[4]] for row in rows]
-    about = (
-        '<p class="quiet small">The gap is the distance between the middles of the two kinds, of vectors of length 1 '
-        "(Liang et al. 2022): 0 where they share one region, 2 at most. By chance: what so many items of one region "
-        "would show.</p>"
-    )
-    table = cards.table(headers, rows, caption="Gap between modalities")
+def top(found: Map, at_work: bool, can_umap: bool) -> str:
+    """The widest gap in a sentence, what is missing, and the button for UMAP."""
     missing = found.about["missing"]
     gone = f'<p class="quiet small">{cards.text(_gone(missing))}</p>' if missing else ""
     return cards.card(
-        f"<p>{cards.text(gap_sentence(found))}</p>{table}{about}{gone}{_umap(found, at_work, can_umap)}",
-        label="How far apart the modalities lie",
+        f'<div class="split"><p>{cards.text(gap_sentence(found))}</p>{_umap(found, at_work, can_umap)}</div>{gone}',
+        label="Where each model puts your items",
     )
+
+
+def gaps(found: Map) -> str:
+    """The gap between every two modalities, by every model, and what chance would show."""
+    models, told = found.about["models"], found.about["gaps"]
+    rows = []
+    for model in models:
+        cells = [cards.text(model_name(model))]
+        for row, first in zip(told[model], told[models[0]], strict=True):
+            change = "" if model == models[0] else words.signed(row["gap"] - first["gap"])
+            cells.append(f'<span class="quiet small">{change}</span> <b>{words.number(row["gap"])}</b>')
+        rows.append(cells)
+    chance = [max(told[model][place]["chance"] for model in models) for place in range(len(told[models[0]]))]
+    rows.append(['<span class="quiet">by chance</span>', *(words.number(one) for one in chance)])
+    pairs = [">" + " – ".join(words.modality(name) for name in row["between"]) for row in told[models[0]]]
+    beside = "" if len(models) == 1 else f" The small figure is the change against {model_name(models[0])}."
+    about = f'<p class="quiet small">{cards.text(ABOUT_GAP + beside)}</p>'
+    table = cards.table(["Model", *pairs], rows, caption="Gap between modalities")
+    return cards.card(table + about, label="How far apart the modalities lie")
 
 
 def gap_sentence(found: Map) -> str:
@@ -126,14 +135,14 @@ def farthest(found: Map, collection: Collection | None) -> str:
     shown = list(dict.fromkeys([0, len(models) - 1]))
     rows = [
         [
-            _item_words(found, collection, query),
+            f'<button type="button" class="link" data-act="open" data-point="{query}">'
+            f"{_item_words(found, collection, query)}</button>",
             _item_words(found, collection, document),
             *(words.number(cosines[model], 2) for model in shown),
-            cards.button("Open", "open", point=str(query)),
         ]
         for query, document, cosines in pairs
     ]
-    headers = ["Query", "Right answer", *(f">Cosine by {model_name(models[model])}" for model in shown), "Look"]
+    headers = ["Query", "Right answer", *(f">Cosine by {model_name(models[model])}" for model in shown)]
     table = cards.table(headers, rows, caption="Farthest from their answers")
     label = f"Farthest from their right answers, by {model_name(models[-1])}"
     return cards.card(table, label=label)
@@ -150,8 +159,7 @@ def _umap(found: Map, at_work: bool, can_umap: bool) -> str:
             "<code>umap-learn</code>.</p>"
         )
     button = cards.button("Lay out with UMAP too", "umap", identifier="evaluate-umap")
-    about = "It shows neighbourhoods that two axes cannot. It works in the background on one core, about a minute."
-    return f'<div class="actions">{button}<span class="quiet small">{about}</span></div>'
+    return f'<div class="actions">{button}</div><p class="quiet small">{cards.text(ABOUT_UMAP)}</p>'
 
 
 def _gone(missing: list[str]) -> str:
@@ -172,7 +180,7 @@ def _colour(colouring: Colouring) -> dict[str, Any]:
     plain = [label in (OTHERS, NOTHING) for label in labels]
     tones = [("base" if grey else str(1 + number % 6)) for number, grey in enumerate(plain)]
     if labels == CORRECTNESS:
-        tones = TONES["correctness"]
+        tones = CORRECTNESS_TONES
     title = TITLES.get(colouring.title, colouring.title)
     return {"title": title, "labels": labels, "tones": tones, "codes": colouring.codes.tolist()}
 
