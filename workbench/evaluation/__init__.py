@@ -13,4 +13,6 @@ pipelines.py    is a second stage worth it, end to end against time; pipeline_st
 evaluate.py     all of it for several models, as a job
 results.py      evaluations on disk
 report.py       what a plot and a table need
+report_file.py  a report to keep or to send: report_content.py gathers, report_html.py draws, report_csv.py tables
+mteb_result.py  results as mteb keeps them; model_card.py puts them into a model's card
 """

@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from workbench.errors import WorkbenchError
 from workbench.evaluation import report
@@ -19,7 +19,7 @@ from workbench.evaluation.mteb_result import model_folder, mteb_measure, standar
 from workbench.evaluation.report_content import full_size
 from workbench.evaluation.report_words import count, direction, interval, model, number
 from workbench.evaluation.results import load_evaluation
-from workbench.workspace import Workspace
+from workbench.workspace import Workspace, propose_name
 
 TASK, TASK_NAME = "information-retrieval", "Information Retrieval"
 NO_RUN = "No model of this evaluation is a run that is still there, so no card to write into. Give a folder with --to."
@@ -59,15 +59,18 @@ def with_results(card: str, evaluation: dict[str, Any], reference: str, origin: 
         raise WorkbenchError(
             f"The head of the card of “{model(reference)}” cannot be read. Mend its README.md, or remove it."
         ) from error
-    results = _eval_results(evaluation, reference, origin)
-    ours = {(one.task_type, one.dataset_type, one.dataset_name) for one in results}
-    others = [
-        one for one in made.data.eval_results or [] if (one.task_type, one.dataset_type, one.dataset_name) not in ours
-    ]
-    made.data.model_name = made.data.get("model_name") or model(reference)
-    made.data.eval_results = [*others, *results]
+    results, data = _eval_results(evaluation, reference, origin), cast(Any, made.data)
+    ours = {_subject(one) for one in results}
+    others = [one for one in data.eval_results or [] if _subject(one) not in ours]
+    data.model_name = data.get("model_name") or model(reference)
+    data.eval_results = [*others, *results]
     made.text = _replaced(made.text, evaluation["collection"], section(evaluation, reference))
     return str(made)
+
+
+def _subject(result: Any) -> tuple[str, str, str]:
+    """What a result of a card is about: task and data set."""
+    return result.task_type, result.dataset_type, result.dataset_name
 
 
 def section(evaluation: dict[str, Any], reference: str) -> str:
@@ -108,7 +111,10 @@ def _places(workspace: Workspace, references: Sequence[str], to: Path | None) ->
             raise WorkbenchError(NO_RUN)
         return found
     if to.suffix.lower() != ".md":
-        return [(one, to / f"{model_folder(one)}.md") for one in references]
+        names: dict[str, str] = {}  # a run may be called as another model is
+        for one in references:
+            names[one] = propose_name(model_folder(one), set(names.values()))
+        return [(one, to / f"{name}.md") for one, name in names.items()]
     chosen = runs or references
     if len(chosen) > 1:
         raise WorkbenchError(f"There are {len(chosen)} models to write a card for. Give a folder with --to.")
