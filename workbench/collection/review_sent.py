@@ -32,10 +32,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Said:
-    """What people say of a pair: its score, 0 for no answer. decided: when a review said so (Unix seconds), else 0."""
+    """What people say of a pair: its score, 0 for no answer.
+
+    decided: when a review said so (Unix seconds), else 0. struck: whether it said so of what had been right.
+    """
 
     score: float
     decided: float = 0.0
+    struck: bool = False
 
 
 def send(workspace: Workspace, name: str, found: Sequence[Found]) -> int:
@@ -119,12 +123,13 @@ def judged_now(
         pair = (line["query"], line["document"])
         if _among(pair, queries, documents):
             _overlay(scores, pair, line)
-    when = {
-        (line["query"], line["document"]): float(line.get("when", 0.0))
-        for line in log.decisions.values()
-        if line["verdict"] in OF_PAIRS
-    }
-    return {pair: Said(score, when.get(pair, 0.0)) for pair, score in scores.items()}
+    found = {pair: Said(score) for pair, score in scores.items()}
+    for line in log.decisions.values():
+        pair = (line["query"], line["document"])
+        if line["verdict"] in OF_PAIRS and pair in found:
+            struck = line["verdict"] == "not-a-match" and any(row["score"] > 0 for row in line["before"])
+            found[pair] = Said(scores[pair], float(line.get("when", 0.0)), struck)
+    return found
 
 
 def _scores(rows: Iterable[dict[str, Any]]) -> dict[Pair, float]:

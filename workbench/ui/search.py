@@ -147,7 +147,7 @@ class SearchTab:
             self.main: gr.Column(visible=shown is not None),
             self.form: gr.Accordion(
                 visible=bool(collections) and (shown is not None or not waiting),
-                open=shown is None,
+                open=shown is None and not place.asked,
                 label="Make something else searchable" if shown else "Make searchable",
             ),
             self.foot: search_views.foot(shown) if shown else "",

@@ -52,6 +52,7 @@ class Opened:
     sides: of the query and of what is found (`queries` or `corpus`). first: rank of the first right answer before and
     after, None beyond the first 100. right: ids that are right by the judgements as they are now. said: what people
     say of each id by now; empty where two documents are joined by a query, and no judgement is about them alone.
+    listed: what is right, and what was until a review said otherwise, which can be taken back where it was said.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Opened:
     first: tuple[int | None, int | None]
     right: list[str] = field(default_factory=list)
     said: dict[str, Said] = field(default_factory=dict)
+    listed: list[str] = field(default_factory=list)
 
     def pair(self, identifier: str) -> Pair | None:
         """The query and the document that a judgement of this answer would be about; None where it is about neither."""
@@ -73,7 +75,7 @@ class Opened:
     @property
     def shown(self) -> list[str]:
         """Every id of the panel: what was found, and what is right."""
-        return list(dict.fromkeys([*self.before, *self.after, *self.right]))
+        return list(dict.fromkeys([*self.before, *self.after, *self.listed]))
 
     @property
     def unjudged(self) -> list[Found]:
@@ -121,6 +123,8 @@ def open_query(shown: Shown, compared: Compared, identifier: str) -> Opened:
     right, said = _right(shown.collection, sides, identifier) if shown.collection else ([], {})
     if sides[1] == "queries":  # those that training saw are not among what is searched
         right = sorted(set(right) & set(shown.queries.ids()))
+    right = _of_direction(shown.collection, compared.direction, sides[1], right)
+    struck = [one for one, told in said.items() if told.struck and told.score <= 0]
     return Opened(
         id=identifier,
         sides=sides,
@@ -129,8 +133,9 @@ def open_query(shown: Shown, compared: Compared, identifier: str) -> Opened:
         after=after,
         ndcg=(float(cells[0][0][place]), float(cells[1][0][place])),
         first=(int(cells[0][1][place]) or None, int(cells[1][1][place]) or None),
-        right=_in_order([*after, *before], _of_direction(shown.collection, compared.direction, sides[1], right)),
+        right=right,
         said=said,
+        listed=_in_order([*after, *before], [*right, *struck]),
     )
 
 
@@ -158,6 +163,6 @@ def _of_direction(collection: Collection | None, direction: str, side: str, ids:
 
 
 def _in_order(found: list[str], ids: list[str]) -> list[str]:
-    """What was found first comes first."""
+    """What was found first comes first; the same order whatever is said of them."""
     places = {one: place for place, one in reversed(list(enumerate(found)))}
-    return sorted(dict.fromkeys(ids), key=lambda one: places.get(one, len(found)))
+    return sorted(set(ids), key=lambda one: (places.get(one, len(found)), one))

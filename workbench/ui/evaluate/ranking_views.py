@@ -84,20 +84,20 @@ class _Drawer:
         return f'<div class="item asked">{self._body(self._opened.sides[0], self._opened.id, "query")}</div>'
 
     def right(self) -> str:
-        """The right answers, whether found or not."""
-        right = self._opened.right
-        if self._collection is None:
+        """The right answers, whether found or not, and what was one until a review said otherwise."""
+        right, listed = self._opened.right, self._opened.listed
+        if self._collection is None or not listed:
             return ""
-        if not right:
-            return '<p class="quiet small">None of its answers is marked as right any more.</p>'
-        listed = "".join(
+        drawn = "".join(
             self._answer(f"right-{place}", identifier, self._places(identifier), "")
-            for place, identifier in enumerate(right[:RIGHT_SHOWN])
+            for place, identifier in enumerate(listed[:RIGHT_SHOWN])
         )
-        more = len(right) - RIGHT_SHOWN
+        more = len(listed) - RIGHT_SHOWN
         told = f'<p class="quiet small">And {words.count(more, "other right answer")}.</p>' if more > 0 else ""
-        title = "The right answer" if len(right) == 1 else f"The {len(right):,} right answers"
-        return f'<div class="rights"><h3 class="label">{title}</h3><ul class="answers">{listed}</ul>{told}</div>'
+        title = {0: "No right answer is left", 1: "The right answer"}.get(
+            len(right), f"The {len(right):,} right answers"
+        )
+        return f'<div class="rights"><h3 class="label">{title}</h3><ul class="answers">{drawn}</ul>{told}</div>'
 
     def ranking(self, kind: str, model: str, ids: list[str], other: list[str]) -> str:
         """What one model found. kind: `before` or `after`; other: what the other one found."""
