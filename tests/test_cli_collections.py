@@ -69,6 +69,8 @@ def test_collections_are_listed_shown_and_removed(workspace: Workspace, pairs: N
         (["import", "hub:birds"], 1, "Write USER/NAME"),
         (["import", "none.csv"], 1, "There is no file or folder “none.csv”"),
         (["import", "none.csv", "--rows", "5"], 2, "go with hub:USER/NAME"),
+        (["import", "mteb:Nano", "--rows", "5"], 2, "go with hub:USER/NAME"),
+        (["import", "mteb:../nano"], 1, "cannot be the name of a task"),
         (["import", "none.csv", "--add"], 2, "--add needs --name"),
     ],
 )
