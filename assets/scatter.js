@@ -7,6 +7,7 @@ window.wb.scatter = (() => {
     "triangle-up": "M6 1 12 11H0Z", cross: "M4 0h4v4h4v4H8v4H4V8H0V4h4Z",
     x: "M3 0 6 3 9 0l3 3-3 3 3 3-3 3-3-3-3 3-3-3 3-3-3-3Z", "triangle-down": "M0 1h12L6 11Z",
   };
+  const MANY = 2000; // points, from which they are drawn by WebGL where the browser has it: a fifth of the time
   const SYMBOLS = Object.keys(SHAPES);
   const SVG = "http://www.w3.org/2000/svg";
 
@@ -74,14 +75,21 @@ window.wb.scatter = (() => {
     return { token, colour: (tone) => token(`--series-${tone}`) };
   }
 
+  let canDraw;
+  function webgl() {
+    canDraw ??= Boolean(document.createElement("canvas").getContext("webgl"));
+    return canDraw;
+  }
+
   function traces(root, value, view, style) {
     const { places, panels, colouring, codes } = view;
     const size = value.points > 2000 ? 5 : value.points > 400 ? 6 : 8;
+    const type = value.points * panels.length > MANY && webgl() ? "scattergl" : "scatter";
     return panels.flatMap((panel, number) => colouring.labels.map((_, group) => {
       const points = [];
       codes[number].forEach((code, point) => { if (code === group) points.push(point); });
       return {
-        type: "scatter", mode: "markers", hoverinfo: "none", customdata: points,
+        type, mode: "markers", hoverinfo: "none", customdata: points,
         x: points.map((point) => places[panel][0][point]), y: points.map((point) => places[panel][1][point]),
         xaxis: number ? "x2" : "x", yaxis: number ? "y2" : "y",
         visible: !root.unseen.has(colouring.title + "\n" + colouring.labels[group]),
@@ -135,7 +143,8 @@ window.wb.scatter = (() => {
     const group = view.codes.map((codes) => view.colouring.labels[codes[point]]);
     const same = new Set(group).size === 1;
     const told = same ? [group[0]] : group.map((label, number) => `${value.panels[view.panels[number]]}: ${label}`);
-    peek.querySelector(".label").textContent = [...new Set([items.kinds[point], ...told])].join(" · ");
+    const kind = items.kinds[point], more = told.filter((label) => !kind.split(", ").includes(label));
+    peek.querySelector(".label").textContent = [kind, ...more].filter(Boolean).join(" · ");
     peek.querySelector(".map-text").textContent = items.texts[point];
     ring(root, view, point);
   }
@@ -154,10 +163,12 @@ window.wb.scatter = (() => {
     });
   }
 
-  function scatter(root, value, trigger) {
+  // given: {map: the map as JSON}; read once, however often it is drawn.
+  function scatter(root, given, trigger) {
     const node = root.querySelector(".plot");
-    if (!value?.panels || !window.Plotly || !node.clientWidth) return;
-    const draw = () => scatter(root, value, trigger);
+    if (!given?.map || !window.Plotly || !node.clientWidth) return;
+    if (root.given !== given.map) { root.given = given.map; root.value = JSON.parse(given.map); }
+    const value = root.value, draw = () => scatter(root, given, trigger);
     root.unseen ||= new Set();
     offer(root, value, draw);
     const style = tokens();
@@ -173,7 +184,6 @@ window.wb.scatter = (() => {
       displaylogo: false, displayModeBar: false, responsive: false, doubleClick: "reset",
     });
     root.view = view;
-    root.value = value;
     if (root.listening) return;
     root.listening = true;
     node.on("plotly_hover", (event) => say(root, root.value, root.view, event.points[0].customdata));

@@ -100,10 +100,10 @@ def make_map(workspace: Workspace, name: str, *, with_umap: bool = False, progre
     if with_umap and not has_umap():
         raise WorkbenchError(NEEDS_UMAP)
     step = progress or (lambda done, total, note: None)
-    step(0, 1, "Reading the vectors")
+    step(0, 0, "Reading the vectors")
     made, found = _measure(workspace, evaluation)
     if with_umap:
-        step(0, 1, "Looking for neighbours")
+        step(0, 0, "Looking for neighbours")
         laid = umap(found, made.pca, lambda done, total: step(done, total, "Laying out with UMAP"))
         made = replace(made, umap=laid)
     _save(workspace, made)

@@ -67,7 +67,7 @@ def make_plot(identifier: str) -> gr.HTML:
 
 
 def make_scatter(identifier: str) -> gr.HTML:
-    """An empty map of points, to be given a value as of `evaluate.map_views.scatter`. A click on a point triggers
+    """An empty map of points, to be given {"map": JSON} as of `evaluate.map_views.scatter`. A click on a point triggers
     `click` with {"act": "open", "point": its number}."""
     return gr.HTML(
         elem_id=identifier,

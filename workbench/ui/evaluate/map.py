@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -80,10 +81,11 @@ class MapPart:
 
     def _of(self, found: Map, name: str) -> Widgets:
         collection = map_views.as_mapped(self.page.workspace, found)
-        value = map_views.scatter(found, collection, self.page.media)
+        # As one text: Gradio would look through a hundred thousand numbers for files, three times over.
+        value = json.dumps(map_views.scatter(found, collection, self.page.media), ensure_ascii=False)
         return {
             self.top: map_views.top(found, self._at_work(name), has_umap()),
-            self.map: gr.HTML(value=value, visible=True),
+            self.map: gr.HTML(value={"map": value}, visible=True),
             self.opened: "",
             self.told: map_views.gaps(found) + map_views.farthest(found, collection),
         }

@@ -240,12 +240,11 @@ class EvaluateTab:
 
     def _seen(self) -> str:
         """How far the jobs are, and, behind it, all that the rest of the tab is drawn from."""
-        folder, current = self.page.workspace.evaluations, self._jobs()
-        there = sorted(path.stem for path in folder.glob("*.json"))
-        maps = sorted(f"{path.stem}:{path.stat().st_mtime_ns}" for path in folder.glob("maps/*.npz"))
+        current = self._jobs()
+        there = sorted(path.stem for path in self.page.workspace.evaluations.glob("*.json"))
         runs = (f"{run.name}:{run.status().state}" for run in jobs.list_runs(self.page.workspace))
         states = (f"{job.name}:{job.status().state}" for job in current)
-        return BESIDES.join([" ".join(job.etag() for job in current), " ".join([*there, *maps, *states, *runs])])
+        return BESIDES.join([" ".join(job.etag() for job in current), " ".join([*there, *states, *runs])])
 
 
 def read_dimensions(words: str) -> list[int] | None:
