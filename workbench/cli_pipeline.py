@@ -80,5 +80,5 @@ def pipeline_table(result: dict[str, Any]) -> str:
 
 def stage_words(row: dict[str, Any]) -> str:
     """A row's stage in words."""
-    fixed = {"embedder": "embedder alone", "fused": "+ full text"}
+    fixed = {"embedder": "embedder alone", "full_text": "full text alone", "fused": "both fused"}
     return fixed.get(row["stage"]) or f"+ reranker, first {row['top']}"

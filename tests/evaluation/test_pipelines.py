@@ -16,11 +16,11 @@ from workbench.evaluation.evaluate import evaluate
 from workbench.evaluation.held_out import held_out
 from workbench.evaluation.measures import measure
 from workbench.evaluation.pipeline_stages import TOPS, Stage, by_embedder, by_full_text, by_reranker, fused, tops_for
+from workbench.evaluation.pipeline_words import pipeline_words
 from workbench.evaluation.pipelines import (
     keep_pipeline,
     measure_pipeline,
     pipeline_spec,
-    pipeline_words,
     run_pipeline,
     stopping_point,
 )
@@ -72,7 +72,7 @@ def row(pipeline, stage, top=0):
 def test_a_pipeline_is_scored_end_to_end_stage_by_stage(workspace, texts):
     found = measure_pipeline(workspace, "texts", "toy", reranker="judge", fuse=True, queries=80, **loaded())
     assert [(one["stage"], one["top"]) for one in found["rows"]] == [
-        ("embedder", 0), ("fused", 0), *(("reranked", top) for top in TOPS)
+        ("embedder", 0), ("full_text", 0), ("fused", 0), *(("reranked", top) for top in TOPS)
     ]  # fmt: skip
     assert (found["queries"], found["documents"], found["dimension"]) == (80, HELD, 32)
     alone, reranked = row(found, "embedder"), row(found, "reranked", 100)
@@ -147,6 +147,10 @@ def test_full_text_beside_a_blurred_embedder_helps_and_what_it_found_is_reranked
     assert row(found, "fused")["gain"]["verdict"] == "better"
     assert row(found, "reranked", 10)["metrics"]["ndcg@10"] > 0.9, "full text has the answer among the first"
     assert found["words"].startswith("Full text beside it helps: +")
+    assert row(found, "full_text")["metrics"]["ndcg@10"] == 1
+    assert set(row(found, "full_text")["milliseconds"]) == {"full_text", "total"}
+    assert found["words_alone"]["verdict"] == "better"
+    assert "Full text alone is better still: +" in found["words"]
 
 
 def test_a_list_that_full_text_left_short_is_reranked_as_far_as_it_goes(texts):
@@ -163,7 +167,7 @@ def test_too_few_queries_leave_a_time_open_and_break_nothing(workspace, texts):
     assert row(found, "reranked", 100)["milliseconds"]["rerank"] is None
     assert row(found, "reranked", 100)["milliseconds"]["total"] is None
     assert row(found, "reranked", 20)["milliseconds"]["total"] is not None
-    assert found["words"]
+    assert found["words"] and found["words_alone"] is None
 
 
 def spread(mean, seed, count=200):

@@ -107,6 +107,18 @@ def test_directions_that_cannot_be_compared_are_not_in_one_plot(tab: EvaluateTab
     assert len(tab.refresh(PLACE)[part(tab).plot].value["lines"]) == 1
 
 
+def test_full_text_alone_is_a_point_of_its_own(tab: EvaluateTab, workspace: Workspace) -> None:
+    made = measured(fused=True)
+    made["rows"].insert(1, {**made["rows"][0], "stage": "full_text", "milliseconds": {"total": 1.0}})
+    keep_pipeline(workspace, "made", made)
+    drawn = tab.refresh(PLACE)
+    lines = drawn[part(tab).plot].value["lines"]
+    assert [(line["marks"], line["x"]) for line in lines] == [
+        (["alone", "first 10"], [4.0, 40.0]), (["full text alone"], [1.0])
+    ]  # fmt: skip
+    assert "Full text alone" in drawn[part(tab).told] and "starter + full text + judge" in drawn[part(tab).told]
+
+
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
     """The jobs that would have been started."""

@@ -20,6 +20,7 @@ from workbench.evaluation.floors import has_words
 from workbench.evaluation.held_out import ALL, Direction, HeldOut, held_out
 from workbench.evaluation.measures import MEASURES, Measured, measure
 from workbench.evaluation.pipeline_stages import Stage, by_embedder, by_full_text, by_reranker, fused, measured_stage
+from workbench.evaluation.pipeline_words import pipeline_words
 from workbench.evaluation.reranking import RerankerLike, sampled
 from workbench.evaluation.results import change_evaluation, load_evaluation, vector_cache
 from workbench.evaluation.scoring import check_supports
@@ -102,9 +103,11 @@ def measure_pipeline(
     `models.load_reranker`. progress(done, total, note) may raise Stopped.
 
     Returns {"collection", "model", "reranker", "fused", "direction", "dimension", "queries", "documents", "device",
-    "rows", "stop", "words", "collection_fingerprint", "created", "seconds"}. A row: {"stage": "embedder" | "fused" |
-    "reranked", "top", "metrics", "interval", "milliseconds": {part: median, "total"}, "gain"}, `gain` being the
-    comparison with the embedder alone (None for itself). stop: see `stopping_point`; words: the same as a sentence.
+    "rows", "words_alone", "stop", "words", "collection_fingerprint", "created", "seconds"}.
+    A row: {"stage": "embedder" | "full_text" | "fused" | "reranked", "top", "metrics", "interval", "milliseconds":
+    {part: median, "total"}, "gain"}, `gain` being the comparison with the embedder alone (None for itself).
+    words_alone: full text alone against both fused (None where it was left out). stop: see `stopping_point`. words: all
+    of it in a few sentences.
     Raises WorkbenchError if a model cannot read what it would be given, or full text has no words to go by.
     """
     started = time.time()
@@ -119,12 +122,14 @@ def measure_pipeline(
     first = by_embedder(embedder, opened, held, direction, asked, vector_cache(workspace), progress)
     stages = {("embedder", 0): first}
     if fuse:
-        first = stages["fused", 0] = fused(first, by_full_text(opened, asked, progress))
+        stages["full_text", 0] = by_full_text(opened, asked, progress)
+        first = stages["fused", 0] = fused(first, stages["full_text", 0])
     if second is not None:
         stages |= {("reranked", top): one for top, one in by_reranker(second, opened, asked, first, progress).items()}
     measured = {key: measure(stage.found, asked.relevant) for key, stage in stages.items()}
     scores = {top: one.values[MEASURES[0]] for (stage, top), one in measured.items() if stage == "reranked"}
     before = measured["fused" if fuse else "embedder", 0].values[MEASURES[0]]
+    words_alone = compare(before, measured["full_text", 0].values[MEASURES[0]]) if fuse else None
     pipeline = {
         "collection": collection,
         "model": model,
@@ -136,6 +141,7 @@ def measure_pipeline(
         "documents": len(asked.target_rows),
         "device": str(getattr(embedder, "device", "")),
         "rows": _rows(stages, measured),
+        "words_alone": words_alone,
         "stop": stopping_point({0: before, **scores}) if scores else None,
         "collection_fingerprint": opened.fingerprint,
         "created": started,
@@ -181,53 +187,6 @@ def stopping_point(scores: dict[int, np.ndarray]) -> dict[str, Any]:
 
 def _any_better(comparisons: list[dict[str, Any]]) -> bool:
     return any(one["verdict"] == "better" for one in comparisons)
-
-
-def pipeline_words(pipeline: dict[str, Any]) -> str:
-    """Whether a second stage is worth it, and from where on more of it is not, in a sentence or two."""
-    rows = {(row["stage"], row["top"]): row for row in pipeline["rows"]}
-    said = []
-    if pipeline["fused"]:
-        row = rows["fused", 0]
-        told = {"better": "Full text beside it helps", "worse": "Full text beside it does harm"}
-        start = told.get(row["gain"]["verdict"], "Full text beside it shows no real change")
-        said.append(f"{start}: {_change(row['gain'])}{_for_time(row, rows['embedder', 0])}.")
-    stop = pipeline["stop"]
-    if stop is None:
-        return " ".join(said)
-    before = rows["fused" if pipeline["fused"] else "embedder", 0]
-    beyond = stop["beyond"]
-    if not stop["top"]:
-        row = rows["reranked", beyond["top"]]
-        start = "Reranking does harm here" if beyond["verdict"] == "worse" else "Reranking does not help here"
-        said.append(f"{start}: at best, with the first {row['top']}, {_change(beyond)}{_for_time(row, before)}.")
-        return " ".join(said)
-    row = rows["reranked", stop["top"]]
-    said.append(f"Reranking the first {row['top']} helps: {_change(stop['gain'])}{_for_time(row, before)}.")
-    if beyond is None:
-        said.append(f"The more, the better: {row['top']} are the most that were tried.")
-    else:
-        more = rows["reranked", beyond["top"]]
-        said.append(f"More does not help: the first {more['top']} give {_change(beyond)}{_for_time(more, row)}.")
-    return " ".join(said)
-
-
-def _change(compared: dict[str, Any]) -> str:
-    low, high = compared["interval"]
-    return f"{compared['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
-
-
-def _for_time(row: dict[str, Any], before: dict[str, Any]) -> str:
-    """What a row takes more than another, as the end of a sentence; nothing where it was not timed."""
-    totals = row["milliseconds"]["total"], before["milliseconds"]["total"]
-    if None in totals:
-        return ""
-    return f", for {milliseconds(totals[0] - totals[1])} a query more"
-
-
-def milliseconds(value: float) -> str:
-    """0.42 ms, 12 ms, 1,240 ms."""
-    return f"{value:,.0f} ms" if abs(value) >= 10 else f"{value:.2g} ms"
 
 
 def _asked(collection: Collection, direction: str, queries: int, fuse: bool) -> tuple[HeldOut, Direction]:

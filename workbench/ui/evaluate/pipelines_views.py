@@ -63,7 +63,7 @@ def title(pipeline: Mapping[str, Any]) -> str:
 
 def stage_words(row: Mapping[str, Any]) -> str:
     """A row's stage in words."""
-    fixed = {"embedder": "The embedder alone", "fused": "With full text"}
+    fixed = {"embedder": "The embedder alone", "full_text": "Full text alone", "fused": "Both together"}
     return fixed.get(row["stage"]) or f"Reranked, the first {row['top']}"
 
 
@@ -79,29 +79,37 @@ def plot(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     same = [one for one in found if one["direction"] == found[0]["direction"]][:SERIES]
     lines = []
     for number, pipeline in enumerate(same, start=1):
-        timed = [row for row in pipeline["rows"] if row["milliseconds"]["total"] is not None]
         newest = pipeline is found[0]
-        lines.append(
-            plots.line(
-                title(pipeline),
-                [(row["milliseconds"]["total"], row["metrics"]["ndcg@10"]) for row in timed],
-                tone=str(number),
-                intervals=[row["interval"] for row in timed] if newest else (),
-                label="" if newest and len(same) == 1 else title(pipeline),
-                markers=True,
-                marks=[_mark(row) for row in timed] if newest else (),
+        for alone in (False, True):  # full text alone leads nowhere: it is a point beside the line
+            rows = [row for row in _timed(pipeline) if (row["stage"] == "full_text") == alone]
+            if alone and not newest:
+                continue
+            lines.append(
+                plots.line(
+                    title(pipeline),
+                    [(row["milliseconds"]["total"], row["metrics"]["ndcg@10"]) for row in rows],
+                    tone=str(number),
+                    intervals=[row["interval"] for row in rows] if newest else (),
+                    label="" if alone or len(same) == 1 else title(pipeline),
+                    markers=True,
+                    marks=[_mark(row) for row in rows] if newest else (),
+                )
             )
-        )
     says = "; ".join(
         f"{stage_words(row)}: {row['metrics']['ndcg@10']:.3f} in {words.milliseconds(row['milliseconds']['total'])}"
-        for row in found[0]["rows"]
-        if row["milliseconds"]["total"] is not None
+        for row in _timed(found[0])
     )
     return plots.figure(
         "NDCG@10", "milliseconds a query", lines, from_zero=False, says=f"NDCG@10 against milliseconds a query. {says}"
     )
 
 
+def _timed(pipeline: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows that have a place in time."""
+    return [row for row in pipeline["rows"] if row["milliseconds"]["total"] is not None]
+
+
 def _mark(row: Mapping[str, Any]) -> str:
     """What stands beside a point."""
-    return {"embedder": "alone", "fused": "full text"}.get(row["stage"]) or f"first {row['top']}"
+    fixed = {"embedder": "alone", "full_text": "full text alone", "fused": "both"}
+    return fixed.get(row["stage"]) or f"first {row['top']}"
