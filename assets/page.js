@@ -165,7 +165,7 @@ window.wb = (() => {
     const dash = (tone) => dashes[tone] || ["solid", "dashdot", "longdash"][Math.floor((tone - 1) / 4) % 3];
     const many = value.lines.filter((line) => line.label).length > 4;
     const traces = value.lines.map((line) => ({
-      name: line.name, x: line.x, y: line.y, type: "scatter",
+      name: escape(line.name.length > 24 ? `…${line.name.slice(-23)}` : line.name), x: line.x, y: line.y, type: "scatter",
       mode: (line.markers ? "lines+markers" : "lines") + (line.marks?.length ? "+text" : ""),
       text: line.marks, textfont: { size: 13, color: token("--ink-2") },
       textposition: line.x.map((_, place) => (place && place === line.x.length - 1 ? "bottom left" : "bottom right")),
@@ -187,7 +187,8 @@ window.wb = (() => {
       free = at + lift.get(line) + 17;
     }
     const labels = (many ? [] : value.lines.filter((line) => line.label)).map((line) => ({
-      x: value.log_x ? Math.log10(line.x.at(-1)) : line.x.at(-1), y: line.y.at(-1), xanchor: "right", yanchor: "bottom", yshift: 6 + lift.get(line), xshift: line.intervals.length ? -10 : 0,
+      // A hair before the end: what lies upon the edge of the range, Plotly may take for outside and not draw.
+      x: value.log_x ? Math.log10(line.x.at(-1)) - 1e-6 : line.x.at(-1) * (1 - 1e-6), y: line.y.at(-1), xanchor: "right", yanchor: "bottom", yshift: 6 + lift.get(line), xshift: line.intervals.length ? -10 : 0,
       text: escape(line.label), showarrow: false,
       font: { color: line.tone in dashes ? token("--ink-2") : colour(line.tone), size: 13 },
     }));

@@ -13,6 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation.costs import Prices, read_prices
 from workbench.evaluation.results import save_evaluation
 from workbench.evaluation.statistics import compare, correct_for_many, mean_interval
+from workbench.ui.evaluate import size as size_part
 from workbench.ui.evaluate.tab import EvaluateTab
 from workbench.ui.page import Page
 from workbench.ui.place import Place
@@ -25,7 +26,7 @@ QUERIES = 60
 CELLS = {
     ("starter", 32, "float32"): 0.30, ("starter", 8, "int8"): 0.25,
     ("run:tuned", 32, "float32"): 0.800, ("run:tuned", 32, "int8"): 0.799, ("run:tuned", 8, "int8"): 0.796,
-    ("run:tuned", 8, "rescored"): 0.70,
+    ("run:tuned", 8, "rescored"): 0.70, ("run:tuned", 16, "float32"): 0.75,
 }  # fmt: skip
 
 
@@ -135,3 +136,12 @@ def test_only_the_chosen_part_is_drawn(tab: EvaluateTab) -> None:
     shown = [one.name for one in tab.parts if drawn[one.column].visible]
     assert shown == ["queries"]
     assert "Gained most" in drawn[part(tab, "queries").changes]
+
+
+def test_of_very_many_sizes_those_worth_a_look_come_first(tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = part(tab, "size")
+    assert "All 7 sizes" not in tab.refresh(PLACE)[size.table]
+    monkeypatch.setattr(size_part, "MOST_SIZES", 3)
+    first, _, rest = tab.refresh(PLACE)[size.table].partition("<details>")
+    assert "All 7 sizes" in rest and rest.count("<tr") - first.count("<tr") == 1
+    assert "0.750" in rest and "0.750" not in first, "16 × float32 is larger than 32 × int8, and worse"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -15,6 +16,8 @@ from workbench.ui.evaluate.views import Shown, floor_name, floors, in_hand, is_t
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 from workbench.ui.runs import start_index
+
+MOST_SIZES, MOST_INTERVALS = 40, 3
 
 
 class SizePart:
@@ -106,12 +109,14 @@ def plot(evaluation: dict[str, Any]) -> dict[str, Any]:
     precision = evaluation["results"][0]["precision"]
     found = report.series(evaluation, precision=precision)
     tone = tones([line.model for line in found])
+    # Intervals of many lines, at the same few places, would lie upon each other.
+    bounded = sum(is_tuned(line.model) for line in found) <= MOST_INTERVALS
     lines = [
         plots.line(
             model_name(line.model),
             list(zip(line.dimensions, line.ndcg, strict=True)),
             tone=tone[line.model],
-            intervals=list(zip(line.low, line.high, strict=True)) if is_tuned(line.model) else (),
+            intervals=list(zip(line.low, line.high, strict=True)) if bounded and is_tuned(line.model) else (),
             label=model_name(line.model) if is_tuned(line.model) else f"untouched {line.model}",
             markers=is_tuned(line.model),
         )
@@ -177,10 +182,39 @@ def advice(found: report.Recommendation, prices: Prices) -> str:
 
 
 def sizes(evaluation: dict[str, Any], found: report.Recommendation, prices: Prices) -> str:
-    """The table of every size, the recommended one marked."""
-    chosen = (found.model, found.dimension, found.precision)
-    rows, marked = [], set()
+    """The table of every size, the recommended one marked; of very many, first those that none of their model beats."""
     table = report.table(evaluation)
+    note = f"Index, month and search are those of {words.count(prices.items, 'item')}."
+    if speeds := evaluation.get("speeds"):
+        note += (
+            f" A search compares one query with every vector, timed with {speeds[0]['documents']:,} of them on one "
+            "core of the machine that evaluated; a search structure needs a small part of it."
+        )
+    note = f'<p class="quiet small">{note}</p>'
+    drawn = partial(_size_table, evaluation, (found.model, found.dimension, found.precision), prices)
+    if len(table) <= MOST_SIZES:
+        return cards.card(drawn(table, "Sizes") + note, label="Every size")
+    first = [row for model in dict.fromkeys(row["model"] for row in table) for row in _worth_a_look(table, model)]
+    rest = f"<details><summary>All {len(table):,} sizes</summary>{drawn(table, 'All sizes')}</details>"
+    lead = '<p class="quiet small">Of each model its full size, and the sizes that no smaller one of its own beats.</p>'
+    return cards.card(lead + drawn(first, "Sizes") + rest + note, label="Sizes worth a look")
+
+
+def _worth_a_look(table: list[dict[str, Any]], model: str) -> list[dict[str, Any]]:
+    """Of one model the full size, and what is best at its bytes, the largest first."""
+    own = [row for row in table if row["model"] == model]
+    front = [row for row in reversed(pareto(own)) if row is not own[0]]
+    return [own[0], *front]
+
+
+def _size_table(
+    evaluation: dict[str, Any],
+    chosen: tuple[str, int, str],
+    prices: Prices,
+    table: list[dict[str, Any]],
+    caption: str,
+) -> str:
+    rows, marked = [], set()
     recall = all("recall@10" in row for row in table)
     speeds = evaluation.get("speeds") or []
     for place, row in enumerate(table):
@@ -199,7 +233,7 @@ def sizes(evaluation: dict[str, Any], found: report.Recommendation, prices: Pric
                 words.size(row["bytes"]),
                 words.size(costs["memory_bytes"]),
                 f"{costs['a_month']:,.2f}",
-                *([words.milliseconds(taken)] if taken is not None else []),
+                *([words.milliseconds(taken)] if speeds else []),
                 f"{100 * row['kept']:.1f} %",
             ]
         )
@@ -216,11 +250,4 @@ def sizes(evaluation: dict[str, Any], found: report.Recommendation, prices: Pric
         *([">A search"] if speeds else []),
         ">Of its best",
     ]
-    note = f"Index, month and search are those of {words.count(prices.items, 'item')}."
-    if speeds:
-        note += (
-            f" A search compares one query with every vector, timed with {speeds[0]['documents']:,} of them on the "
-            "machine that evaluated; a search structure needs a small part of it."
-        )
-    table_html = cards.table(headers, rows, caption="Sizes", marked=marked)
-    return cards.card(f'{table_html}<p class="quiet small">{note}</p>', label="Every size")
+    return cards.table(headers, rows, caption=caption, marked=marked)
