@@ -5,6 +5,7 @@
 NDCG@10 of a query is drawn as rankings give it: most queries have one right document at some rank, some are missed
 altogether, some have several. Two models share how hard a query is (the correlation that makes paired comparisons
 sharper). Measured are
+- itself: a model against itself, the same numbers twice: the share called "no real change" (wanted: all);
 - nothing: two models of the same kind, that differ by chance alone: the share called "no real change" (wanted: 95 %
   or more), for one pair, and for a family of eleven models against the first, corrected for many and not;
 - planted: the second model is better by 0.05 in truth: the share called "better" (wanted: nearly all of 300 queries);
@@ -66,10 +67,12 @@ def simulate(collections: int, queries: int, level: float) -> dict[str, Any]:
     """All figures for models whose true NDCG@10 is `level`."""
     skill, better = skill_for(level), skill_for(level + 0.05)
     means, truth = true_mean(skill), true_mean(better) - true_mean(skill)
-    nothing, planted, within_mean, within_difference, family, uncorrected = [], [], [], [], [], []
+    itself, nothing, planted, within_mean, within_difference = [], [], [], [], []
+    family, uncorrected = [], []
     for number in range(collections):
         generator = np.random.default_rng([number, queries])
         first, same, tuned = draw(generator, queries, [skill, skill, better])
+        itself.append(compare(first, first, seed=number)["verdict"] == "no real change")
         nothing.append(compare(first, same, seed=number)["verdict"] == "no real change")
         found = compare(first, tuned, seed=number)
         planted.append(found["verdict"] == "better")
@@ -85,6 +88,7 @@ def simulate(collections: int, queries: int, level: float) -> dict[str, Any]:
         "true NDCG@10": round(means, 3),
         "queries": queries,
         "collections": collections,
+        "itself called no real change": share(itself),
         "nothing called no real change": share(nothing),
         "eleven of nothing, all no real change": share(family),
         "the same, not corrected": share(uncorrected),

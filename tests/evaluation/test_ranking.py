@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from workbench.evaluation import ranking
+from workbench.evaluation import products, ranking
+from workbench.evaluation.precision import coder
 from workbench.evaluation.ranking import document_blocks, top_documents
 from workbench.models.vectors import truncate
 
@@ -73,3 +75,91 @@ def test_a_memory_mapped_file_is_ranked_like_an_array(tmp_path):
     np.save(tmp_path / "documents.npy", documents)
     mapped = np.load(tmp_path / "documents.npy", mmap_mode="r")
     assert np.array_equal(top_documents(queries, mapped, 16)[0], top_documents(queries, documents, 16)[0])
+
+
+def exactly(queries: np.ndarray, documents: np.ndarray, top: int) -> list[list[int]]:
+    """The tie rule on products in float64, rounded: what documents of the same vector must come out by."""
+    return by_hand((queries.astype(np.float64) @ documents.astype(np.float64).T).astype(np.float32), top)
+
+
+@pytest.fixture(params=[None, "cpu"], ids=["numpy", "torch"])
+def device(request):
+    """The products of numpy, and those of torch as on a GPU."""
+    if request.param is not None:
+        pytest.importorskip("torch")
+    return request.param
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """A few hundred documents go the way of a million."""
+    for name, value in {"FEW": 0, "FIRST_BLOCK": 64, "DOCUMENT_BLOCK": 128, "QUERY_BLOCK": 7, "TILE": 96}.items():
+        monkeypatch.setattr(ranking, name, value)
+    monkeypatch.setattr(products, "TILE", 96)
+
+
+def ranked(queries, documents, top=20, device=None, precision="float32"):
+    return ranking.top_of_rows(
+        queries.__getitem__, len(queries), documents.__getitem__, len(documents), precision, top, device
+    )
+
+
+@pytest.mark.parametrize("count", [65, 640, 1001])
+def test_documents_of_the_same_vector_rank_by_position_though_fast_products_differ(device, small_blocks, count):
+    same = np.repeat(unit(1, 256, 9), count, axis=0)
+    positions, scores = ranked(unit(9, 256, 10), same, device=device)
+    assert positions.tolist() == [list(range(20))] * 9
+    assert (scores == scores[:, :1]).all()
+
+
+def test_the_worst_place_tied_with_later_documents_stays_with_the_earliest(device, small_blocks):
+    """Fifty copies of what ranks last, in blocks of their own, and one better document at the very end."""
+    documents, query = unit(900, 256, 11), unit(3, 256, 12)
+    for row in range(3):
+        last = by_hand(query[row : row + 1] @ documents.T, 20)[0][-1]
+        documents[np.random.default_rng(row).choice(900, 50, replace=False)] = documents[last]
+    documents[899] = query[0]
+    positions, _ = ranked(query, documents, device=device)
+    assert positions.tolist() == exactly(query, documents, 20)
+    assert positions[0, 0] == 899
+
+
+def test_ever_better_documents_and_ever_worse_ones(device, small_blocks):
+    angles = np.linspace(0, 1.5, 1000, dtype=np.float32)
+    documents = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    query = np.array([[1, 0], [0, 1]], np.float32)
+    positions, _ = ranked(query, documents, device=device)
+    assert positions.tolist() == [list(range(20)), list(range(999, 979, -1))]
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8", "binary"])
+def test_random_duplicates_at_every_precision_rank_as_one_exact_sort_of_everything(device, small_blocks, precision):
+    rng = np.random.default_rng(13)
+    documents, queries = unit(200, 48, 14)[rng.integers(0, 200, 1500)], unit(20, 48, 15)
+    encode = coder(precision, [documents])
+    positions, _ = ranked(queries, documents, device=device, precision=precision)
+    assert positions.tolist() == exactly(encode(queries), encode(documents), 20)
+
+
+def test_queries_are_taken_some_at_a_time(monkeypatch):
+    queries, documents = unit(50, 16, 3), unit(3000, 16, 4)
+    whole = top_documents(queries, documents, 16, "rescored")
+    monkeypatch.setattr(ranking, "QUERIES_AT_ONCE", 8)
+    pieces = top_documents(queries, documents, 16, "rescored")
+    assert all(np.array_equal(one, other) for one, other in zip(whole, pieces, strict=True))
+
+
+def test_long_vectors_come_in_smaller_blocks():
+    assert max(stop - start for start, stop in document_blocks(100_000, 4096)) == 2048
+    assert max(stop - start for start, stop in document_blocks(100_000, 256)) == ranking.DOCUMENT_BLOCK
+
+
+def test_a_gpu_is_used_where_torch_has_one_and_there_is_much_to_do(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert isinstance(products.products_for(products.WORTH_MOVING), products.OnDevice)
+    assert isinstance(products.products_for(1000), products.Plain)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert isinstance(products.products_for(products.WORTH_MOVING), products.Plain)
+    monkeypatch.delitem(sys.modules, "torch")
+    assert isinstance(products.products_for(products.WORTH_MOVING), products.Plain)

@@ -51,13 +51,27 @@ def test_noise_is_called_no_real_change_about_nineteen_times_in_twenty():
 def test_interval_and_p_agree_with_scipy():
     before, after = scores(80, 4), scores(80, 5)
     found = compare(before, after)
-    reference = stats.bootstrap((after - before,), np.mean, n_resamples=9999, method="BCa", rng=1).confidence_interval
+    expanded = 2 * stats.norm.cdf(np.sqrt(80 / 79) * stats.t.ppf(0.975, 79)) - 1
+    reference = stats.bootstrap(
+        (after - before,), np.mean, n_resamples=9999, confidence_level=expanded, method="percentile", rng=1
+    ).confidence_interval
     assert found["interval"] == pytest.approx([reference.low, reference.high], abs=0.005)
     difference = after[:30] - before[:30]
     test = stats.permutation_test(
         (difference,), np.mean, permutation_type="samples", n_resamples=9999, rng=1, vectorized=True
     )
     assert permutation_p(difference) == pytest.approx(test.pvalue, abs=0.02)
+
+
+def test_intervals_of_few_queries_hold_a_true_difference_as_often_as_they_say():
+    """Eight of ten queries do not differ, so that a sample has few that do: BCa holds the truth in 88 of 100."""
+    rng = np.random.default_rng(1)
+    truth, held = 0.2 * 0.3, 0
+    for seed in range(400):
+        differences = np.where(rng.random(50) < 0.2, rng.normal(0.3, 0.6, 50), 0.0)
+        low, high = mean_interval(differences, seed=seed, resamples=999)
+        held += low <= truth <= high
+    assert 0.9 <= held / 400 <= 0.975
 
 
 def test_few_queries_try_every_sign():

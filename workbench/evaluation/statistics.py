@@ -18,6 +18,7 @@ ROW_RESAMPLES = 1_999
 LARGE = 5_000
 """Above this many queries the normal approximation is used: by then it agrees to the third digit."""
 BLOCK_VALUES = 4_000_000
+CACHED_VALUES = 65_536
 VERDICTS = ("better", "no real change", "worse")
 
 
@@ -25,7 +26,7 @@ def compare(a: np.ndarray, b: np.ndarray, seed: int = 0) -> dict[str, Any]:
     """How much better `b` is than `a`, query by query: {"difference", "interval", "p", "verdict", "queries", "spread"}.
 
     a, b: (queries,) of one measure between 0 and 1, the same queries in the same order; a NaN in either leaves
-    the query out. The interval is a 95 % BCa bootstrap of the mean difference (Efron 1987), p a two-sided paired
+    the query out. The interval is a 95 % bootstrap of the mean difference (`mean_interval`), p a two-sided paired
     permutation test (signs flipped at random). The verdict is "better" or "worse" only when both agree: the interval
     lies wholly on one side of zero and p < 0.05. spread: the standard deviation of the differences, from which
     `queries_needed` tells how many queries would show a given difference. With fewer than two queries nothing can be
@@ -103,37 +104,35 @@ def _quantiles(power: float) -> float:
 
 
 def mean_interval(values: np.ndarray, seed: int = 0, resamples: int = ROW_RESAMPLES) -> tuple[float, float]:
-    """The 95 % interval of the mean of `values` (queries,), by BCa bootstrap.
+    """The 95 % interval of the mean of `values` (queries,), by the expanded percentile bootstrap (Hesterberg 2015).
 
-    Values that are all alike give an interval of no width, one value likewise; none at all gives (0, 0).
+    The percentiles of resampled means, taken further out by what a normal interval lacks against Student's t: the
+    plain ones, and BCa, hold a true difference too seldom with 50 queries, most of which do not differ at all
+    (`benchmarks/verdicts.py`). Values that are all alike give an interval of no width, one value likewise; none at all
+    gives (0, 0).
     """
     values = np.asarray(values, dtype=np.float64)
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return 0.0, 0.0
-    mean = float(values.mean())
+    mean, count = float(values.mean()), len(values)
     if np.ptp(values) < 1e-12:
         return mean, mean
     from scipy import stats
 
-    if len(values) > LARGE:
-        half = float(stats.norm.ppf(0.5 + CONFIDENCE / 2) * values.std(ddof=1) / np.sqrt(len(values)))
+    if count > LARGE:
+        half = float(stats.norm.ppf(0.5 + CONFIDENCE / 2) * values.std(ddof=1) / np.sqrt(count))
         return mean - half, mean + half
-    batch = max(1, BLOCK_VALUES // len(values))
-    for method in ("BCa", "percentile"):
-        with np.errstate(all="ignore"):
-            result = stats.bootstrap(
-                (values,),
-                np.mean,
-                n_resamples=resamples,
-                batch=batch,
-                confidence_level=CONFIDENCE,
-                method=method,
-                rng=np.random.default_rng(seed),
-            ).confidence_interval
-        if np.isfinite(result.low) and np.isfinite(result.high):
-            break
-    return float(result.low), float(result.high)
+    reach = math.sqrt(count / (count - 1)) * stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)
+    low, high = np.quantile(_resampled_means(values, seed, resamples), stats.norm.cdf([-reach, reach]))
+    return float(low), float(high)
+
+
+def _resampled_means(values: np.ndarray, seed: int, resamples: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    size = max(1, CACHED_VALUES // len(values))
+    blocks = [min(size, resamples - done) for done in range(0, resamples, size)]
+    return np.concatenate([values[rng.integers(0, len(values), (block, len(values)))].mean(axis=1) for block in blocks])
 
 
 def permutation_p(differences: np.ndarray, seed: int = 0) -> float:
