@@ -88,7 +88,7 @@ def test_a_query_is_sent_to_search_and_the_address_asks_it_again(evaluated: App,
     query = open_loss(page, evaluated, 1)
     page.click("#panel-search")
     page.wait_for_selector("#asked-make")
-    assert asked(page) == [f"queries:{query}"]
+    assert asked(page) == [f"things:queries:{query}"]
     assert "There is no index of “things” yet" in page.inner_text("#search-asked")
     page.reload()
     page.wait_for_selector("#asked-make")
@@ -101,6 +101,7 @@ def test_a_query_is_sent_to_search_and_the_address_asks_it_again(evaluated: App,
 @pytest.mark.slow
 def test_a_query_sent_to_search_is_asked_at_once(evaluated: App, page: Any) -> None:
     """With an index by a real model, which is made by one press."""
+    page.set_default_timeout(240_000)
     query = open_loss(page, evaluated, 2)
     page.click("#panel-search")
     page.click("#asked-make")
@@ -109,13 +110,15 @@ def test_a_query_sent_to_search_is_asked_at_once(evaluated: App, page: Any) -> N
     assert page.locator("#search-text :is(input, textarea)").input_value() == text
     page.reload()
     page.wait_for_selector("#search-results .hit")
-    assert asked(page) == [f"queries:{query}"]
+    assert asked(page) == [f"things:queries:{query}"]
     page.fill("#search-text :is(input, textarea)", "something else")
     page.keyboard.press("Enter")
     page.wait_for_selector("#asked-put-away", state="detached")
     page.wait_for_selector("#search-results .hit")
     assert asked(page) == []
-    open_tab(page, evaluated, "search", collection="things", asked="corpus:" + document_id(3).replace(" ", "%20"))
+    open_tab(
+        page, evaluated, "search", collection="things", asked="things:corpus:" + document_id(3).replace(" ", "%20")
+    )
     page.wait_for_selector("#search-asked img")
     page.wait_for_selector("#search-results .hit")
     assert page.browsing.errors == []

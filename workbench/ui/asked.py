@@ -1,14 +1,14 @@
-"""An item of a collection that Search is asked with, as the address names it (`asked=queries:ID`).
+"""An item of a collection that Search is asked with, as the address names it (`asked=COLLECTION:queries:ID`).
 
 Another tab sends the page there; a refresh or a shared address asks the same again.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.collection.store import SIDES, Item, open_collection
+from workbench.collection.store import SIDES, Collection, Item, open_collection
 from workbench.errors import WorkbenchError
 from workbench.index.registry import IndexCard
 from workbench.ui import cards, words
@@ -16,19 +16,29 @@ from workbench.ui.choices import embedder_choices, model_name
 from workbench.ui.data_views import has_media, item_box
 from workbench.ui.page import Page, view
 from workbench.ui.place import Place
+from workbench.workspace import NAME_PATTERN
 
 
-def name_item(side: str, identifier: str) -> str:
-    """How the address names an item: its side (`queries` or `corpus`) and its id."""
-    return f"{side}:{identifier}"
+@dataclass(frozen=True)
+class Named:
+    """An item by its collection, its side (`queries` or `corpus`) and its id."""
 
+    collection: str
+    side: str
+    id: str
 
-def read_name(told: str) -> tuple[str, str]:
-    """The side and the id. Raises WorkbenchError if that is no name of an item."""
-    side, _, identifier = told.partition(":")
-    if side not in SIDES or not identifier:
-        raise WorkbenchError("The address names no item to search with. Choose one on the Evaluate tab.")
-    return side, identifier
+    @classmethod
+    def read(cls, told: str) -> Named | None:
+        """What `write` wrote; None for anything else."""
+        collection, _, item = told.partition(":")
+        side, _, identifier = item.partition(":")
+        if not NAME_PATTERN.fullmatch(collection) or side not in SIDES or not identifier:
+            return None
+        return cls(collection, side, identifier)
+
+    def write(self) -> str:
+        """As the address names it."""
+        return f"{self.collection}:{self.side}:{self.id}"
 
 
 class Asked:
@@ -38,29 +48,36 @@ class Asked:
         self.page = page
         self.view = view("search-asked")
 
+    def collection(self, place: Place) -> str:
+        """The collection of the item; empty where the address names none."""
+        named = Named.read(place.asked)
+        return named.collection if named else ""
+
     def item(self, place: Place) -> Item:
         """The item that the address names. Raises WorkbenchError if it is there no more."""
-        side, identifier = read_name(place.asked)
-        collection = open_collection(self.page.workspace, place.collection)
-        rows = collection.query_rows if side == "queries" else collection.document_rows
-        if identifier not in rows:
-            raise WorkbenchError(f"What is to be searched for is no longer in the collection “{collection.name}”.")
-        item = collection.item(side, rows[identifier])
-        return item if side == "queries" else replace(item, id="")  # a document that asks is a query of its own
+        named, collection, row = self._find(place)
+        item = collection.item(named.side, row)
+        return item if named.side == "queries" else replace(item, id="")  # a document that asks is a query of its own
+
+    def is_there(self, place: Place) -> bool:
+        """Whether the address names an item that can be asked with."""
+        try:
+            return bool(self._find(place))
+        except WorkbenchError:
+            return False  # what `draw` shows says why
 
     def draw(self, place: Place, index: IndexCard | None, waiting: bool) -> str:
         """The item, asked of `index`; without one the button that makes it. Empty where the address names no item."""
         if not place.asked:
             return ""
         try:
-            self.item(place)
+            box = self._box(place)
         except WorkbenchError as error:
             return cards.empty(error.message, _put_away())
-        box = self._box(place)
         if index is not None:
             key = f'data-index="{cards.text(index.name)}@{index.created}"'
             return f'<section class="card asked-card" {key}>{box}<div class="actions">{_put_away()}</div></section>'
-        name = cards.text(place.collection)
+        name = cards.text(self.collection(place))
         if waiting:
             said, button = f"It is asked as soon as “{name}” can be searched.", ""
         else:
@@ -76,23 +93,27 @@ class Asked:
             f'<div class="actions">{button}{_put_away()}</div></div></section>'
         )
 
-    def collection(self, place: Place) -> str:
-        """The collection of the item. Raises WorkbenchError if either is there no more."""
-        self.item(place)
-        return place.collection
-
     def model(self, place: Place) -> str:
         """The model that would read the collection: the run in hand, else the newest, else the starter."""
         references = [reference for _, reference in embedder_choices(self.page.workspace)]
         mine = f"run:{place.run}"
         return mine if mine in references else references[0]
 
+    def _find(self, place: Place) -> tuple[Named, Collection, int]:
+        """What is named, its collection, and its row there. Raises WorkbenchError if there is no such thing."""
+        named = Named.read(place.asked)
+        if named is None:
+            raise WorkbenchError("The address names no item to search with. Choose one on the Evaluate tab.")
+        collection = open_collection(self.page.workspace, named.collection)
+        rows = collection.query_rows if named.side == "queries" else collection.document_rows
+        if named.id not in rows:
+            raise WorkbenchError(f"What is to be searched for is no longer in the collection “{collection.name}”.")
+        return named, collection, rows[named.id]
+
     def _box(self, place: Place) -> str:
-        side, identifier = read_name(place.asked)
-        collection = open_collection(self.page.workspace, place.collection)
-        row = (collection.query_rows if side == "queries" else collection.document_rows)[identifier]
-        item = collection.item(side, row)
-        shown = item_box(item, collection, side, row, self.page.media, "asked")
+        named, collection, row = self._find(place)
+        item = collection.item(named.side, row)
+        shown = item_box(item, collection, named.side, row, self.page.media, "asked")
         said = item.text or item.file if has_media(item) else ""
         label = f"Searching with this {words.modality(item.modality)}"
         caption = f'<p class="caption" tabindex="0">{cards.text(said)}</p>' if said else ""

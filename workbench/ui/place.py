@@ -22,7 +22,7 @@ class Place:
     """The tab and the names chosen; an empty name means "the newest there is".
 
     part: what of the Data tab, or of the Evaluate tab, is shown. compared, query, family: what is opened there, see
-    `evaluate.compared`. asked: the item of the collection that Search is asked with, see `asked`.
+    `evaluate.compared`. asked: the item that Search is asked with, see `asked`.
     """
 
     tab: str = "data"

@@ -194,7 +194,7 @@ class SearchTab:
         act, name = said["act"], str(said.get("name", ""))
         if act == "choose":
             chosen = get_index(self.page.workspace, str(said["index"]))
-            asked = place.asked if chosen.collection == place.collection else ""
+            asked = place.asked if chosen.collection == self.asked.collection(place) else ""
             place = place.at(index=chosen.name, collection=chosen.collection, asked=asked)
         elif act == "remove":
             remove_index(self.page.workspace, name)
@@ -203,7 +203,7 @@ class SearchTab:
             place = place.at(asked="")
         elif act == "make":
             collection = self.asked.collection(place)
-            place = place.at(index=start_index(self.page, collection, self.asked.model(place)))
+            place = place.at(index=start_index(self.page, collection, self.asked.model(place)), collection=collection)
         else:
             job_views.use_job(self.page, act, name)
         hidden = {self.feedback.row: gr.Row(visible=False)}
@@ -224,7 +224,7 @@ class SearchTab:
     def search_asked(self, place: Place, drawn: str, *options: Any) -> Widgets | None:
         """What the address names has come into view: ask the index with it. Words of it can then be changed."""
         shown = self._index(place, list_indexes(self.page.workspace))
-        if not drawn or not place.asked or shown is None:
+        if not drawn or shown is None or not self.asked.is_there(place):
             return None
         item = self.asked.item(place)
         found = self._ask(shown, item, *options)
@@ -261,9 +261,10 @@ class SearchTab:
         chosen = next((card for card in listed if card.name == place.index), None)
         if chosen is None and place.index and self._jobs():
             return None  # it is being made just now
-        mine = [card for card in listed if card.collection == place.collection]
-        if place.asked:  # about an item of that collection, which another index knows nothing of
+        if place.asked:  # an item of one collection, which the index of another knows nothing of
+            mine = [card for card in listed if card.collection == self.asked.collection(place)]
             return chosen if chosen in mine else next(iter(mine), None)
+        mine = [card for card in listed if card.collection == place.collection]
         return chosen or next(iter([*mine, *listed]), None)
 
     def _options(self, shown: IndexCard, place: Place) -> Widgets:

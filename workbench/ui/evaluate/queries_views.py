@@ -54,7 +54,9 @@ def changes(
     button = (
         f'<div class="actions">{cards.button("Show more", "more", identifier="changes-more")}</div>' if more else ""
     )
-    return f'<input type="hidden" name="shown" value="{count}"><div class="two">{boxes}</div>{button}'
+    legend = "Each with the rank of its first right answer before and after, and the change of its NDCG@10."
+    told = f'<p class="quiet small">{legend} Press one to see what was found.</p>'
+    return f'<input type="hidden" name="shown" value="{count}">{told}<div class="two">{boxes}</div>{button}'
 
 
 def _row(collection: Collection | None, media_route: MediaRoute, change: Change, key: str, opened: str) -> str:

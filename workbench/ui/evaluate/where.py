@@ -19,6 +19,7 @@ from workbench.ui.place import Place
 ALL = ""
 OF_MODALITY = ("modality", "answer")
 EXPECTED = 0.05
+TOO_FEW = cards.chip("Too few to tell", "", "flat")
 
 
 class WherePart:
@@ -75,7 +76,7 @@ def choice(evaluation: dict[str, Any], names: Sequence[str], kept: str) -> str:
     count = groups.looked_at(rows)
     said = (
         f"{words.count(count, 'group')} of held-out queries, each model at its full size; a query may be in several. "
-        "An interval says how sure a score is."
+        "The 95 % interval below a score says how sure it is."
     )
     if len(models_of(evaluation)) > 1:
         said += (
@@ -96,12 +97,12 @@ def table(family: str, rows: Sequence[Row], models: Sequence[str]) -> str:
     """One line for each group and later model, beside the first model."""
     first = {row["value"]: row for row in rows if row["model"] == models[0]}
     lines = [_line(family, row, first[row["value"]], models) for row in rows if "comparison" in row]
-    headers = ["Group", ">Queries", f">{model_name(models[0])}", ">95 % interval"]
+    headers = ["Group", ">Queries", f">{model_name(models[0])}"]
     if len(models) == 1:
-        lines = [[*_group(family, row), *_score(row)] for row in first.values()]
+        lines = [[*_group(family, row), _score(row)] for row in first.values()]
     else:
         headers += ["Model", ">NDCG@10"] if len(models) > 2 else [f">{model_name(models[1])}"]
-        headers += [">95 % interval", ">Difference", ">95 % interval", "Verdict"]
+        headers += [">Difference", "Verdict"]
     title = groups.family_words(family)
     return cards.card(cards.table(headers, lines, caption=title), label=title)
 
@@ -111,12 +112,13 @@ def _line(family: str, row: Row, first: Row, models: Sequence[str]) -> list[str]
     name = [cards.text(model_name(row["model"]))] if len(models) > 2 else []
     return [
         *_group(family, row),
-        *_score(first),
+        _score(first),
         *name,
-        *_score(row),
-        words.signed(compared["difference"]),
-        words.interval(compared["interval"]),
-        cards.verdict_chip(compared["verdict"]),
+        _score(row),
+        words.signed(compared["difference"]) + _interval(compared["interval"]),
+        TOO_FEW
+        if row["small"] and compared["verdict"] == groups.NO_CHANGE
+        else cards.verdict_chip(compared["verdict"]),
     ]
 
 
@@ -126,5 +128,9 @@ def _group(family: str, row: Row) -> list[str]:
     return [cards.text(value) + small, f"{row['queries']:,}"]
 
 
-def _score(row: Row) -> list[str]:
-    return [f"<b>{words.number(row['ndcg@10'])}</b>", words.interval(row["interval"])]
+def _score(row: Row) -> str:
+    return f"<b>{words.number(row['ndcg@10'])}</b>{_interval(row['interval'])}"
+
+
+def _interval(bounds: Sequence[float]) -> str:
+    return f' <span class="quiet small interval">{words.interval(bounds)}</span>'
