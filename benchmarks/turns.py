@@ -21,7 +21,8 @@ MIB = 1 << 20
 SAMPLE_SECONDS = 0.05
 ROOT = Path(__file__).resolve().parents[1]
 SURROUNDINGS = {
-    "PYTHONPATH": str(ROOT),  # a dry run is a process of its own, and looks for the project there
+    # A dry run is a process of its own, and looks for the project there.
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     "HF_HUB_OFFLINE": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
