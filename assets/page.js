@@ -186,9 +186,13 @@ window.wb = (() => {
       lift.set(line, Math.max(0, free - at));
       free = at + lift.get(line) + 17;
     }
+    // A line that ends in the left part of the plot has its label to the right of its end.
+    const along = (x) => (value.log_x ? Math.log10(x) : x);
+    const reach = value.lines.flatMap((line) => line.x.map(along)), from = value.log_x ? Math.min(...reach) : 0;
+    const early = (line) => along(line.x.at(-1)) - from < 0.3 * (Math.max(...reach) - from);
     const labels = (many ? [] : value.lines.filter((line) => line.label)).map((line) => ({
       // A hair before the end: what lies upon the edge of the range, Plotly may take for outside and not draw.
-      x: value.log_x ? Math.log10(line.x.at(-1)) - 1e-6 : line.x.at(-1) * (1 - 1e-6), y: line.y.at(-1), xanchor: "right", yanchor: "bottom", yshift: 6 + lift.get(line), xshift: line.intervals.length ? -10 : 0,
+      x: value.log_x ? Math.log10(line.x.at(-1)) - 1e-6 : line.x.at(-1) * (1 - 1e-6), y: line.y.at(-1), xanchor: early(line) ? "left" : "right", yanchor: "bottom", yshift: 6 + lift.get(line), xshift: line.intervals.length && !early(line) ? -10 : 0,
       text: escape(line.label), showarrow: false,
       font: { color: line.tone in dashes ? token("--ink-2") : colour(line.tone), size: 13 },
     }));
@@ -207,7 +211,7 @@ window.wb = (() => {
       hoverlabel: { bgcolor: token("--card"), bordercolor: token("--line-strong"), font: { family: token("--sans"), color: token("--ink") } },
       xaxis: {
         ...axis, showgrid: false, title: { text: value.x_title, standoff: 10, font: { size: 13, color: token("--ink-2") } }, type: value.log_x ? "log" : "linear",
-        ...(value.log_x ? { tickvals: [...new Set(value.lines.flatMap((line) => line.x))] } : { rangemode: "tozero" }),
+        ...(value.log_x ? { tickvals: value.ticks?.length ? value.ticks : [...new Set(value.lines.flatMap((line) => line.x))] } : { rangemode: "tozero" }),
       },
       yaxis: { ...axis, rangemode: value.from_zero ? "tozero" : "normal", nticks: 6 },
       annotations: [

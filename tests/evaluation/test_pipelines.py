@@ -27,6 +27,7 @@ from workbench.evaluation.pipelines import (
 from workbench.evaluation.remote_cost import preview_second_stage
 from workbench.evaluation.results import load_evaluation, remove_evaluation
 from workbench.evaluation.scoring import score_embedder
+from workbench.evaluation.statistics import compare, correct_for_many
 from workbench.job_folder import create_job_folder
 from workbench.models.remote import add_remote
 
@@ -186,6 +187,17 @@ def test_it_stops_where_no_larger_number_shows_a_gain():
     assert none["top"] == 0 and none["gain"] is None and none["beyond"]["top"] == 10
 
 
+def test_a_gain_that_shows_in_its_interval_is_never_said_to_be_none():
+    """Of two larger numbers that gain a little each, a correction for both would hide what both intervals show."""
+    base = spread(0.4, 0)
+    better = np.clip(base + 0.2, 0, 1)
+    little = better + np.random.default_rng(3).normal(0.011, 0.1, 200)
+    compared = [compare(better, one) for one in (little, little)]
+    assert all(one["verdict"] == "better" for one in compared)
+    assert all(one["verdict"] != "better" for one in correct_for_many(compared)), "else this tells nothing"
+    assert stopping_point({0: base, 10: better, 20: little, 50: little})["top"] == 20
+
+
 def told(scores, fused_gain=None):
     """The sentence of a made-up pipeline whose times are ten milliseconds a document."""
     stop = stopping_point(scores)
@@ -203,7 +215,7 @@ def test_the_sentence_says_where_more_does_not_help():
     assert "More does not help: the first 100 give +0.000 [" in words and words.endswith("for 800 ms a query more.")
     assert "The more, the better: 20 are the most that were tried." in told({0: base, 10: base + 0.1, 20: better})
     assert told({0: base, 10: same}).startswith("Reranking does not help here: at best, with the first 10,")
-    assert told({0: base, 10: base - 0.1}).startswith("Reranking does harm here: at best, with the first 10, -0.100")
+    assert told({0: base, 10: base - 0.1}).startswith("Reranking does harm here: at best, with the first 10, −0.100")
 
 
 def test_what_cannot_be_measured_is_said_before_anything_starts(workspace, texts, collection):

@@ -98,6 +98,7 @@ def test_what_was_measured_is_a_sentence_a_table_and_a_plot_the_newest_first(
     assert [line["label"] for line in lines] == ["starter + late", "starter + judge"]
     assert [line["marks"] for line in lines] == [["alone", "first 10"], []]
     assert lines[0]["x"] == [4.0, 40.0], "what was not timed has no place in time"
+    assert drawn[part(tab).plot].value["ticks"] == [5, 10, 20]
     assert drawn[part(tab).plot].value["says"].endswith("Reranked, the first 10: 0.750 in 40 ms")
 
 

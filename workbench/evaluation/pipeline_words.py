@@ -24,6 +24,8 @@ def pipeline_words(pipeline: dict[str, Any]) -> str:
     if not stop["top"]:
         row = rows["reranked", beyond["top"]]
         start = "Reranking does harm here" if beyond["verdict"] == "worse" else "Reranking does not help here"
+        if beyond["verdict"] == "no real change" and beyond["interval"][0] > 0:
+            start = "Reranking may help, which more queries would tell"
         said.append(f"{start}: at best, with the first {row['top']}, {_change(beyond)}{_for_time(row, before)}.")
         return " ".join(said)
     row = rows["reranked", stop["top"]]
@@ -38,7 +40,7 @@ def pipeline_words(pipeline: dict[str, Any]) -> str:
 
 def _change(compared: dict[str, Any]) -> str:
     low, high = compared["interval"]
-    return f"{compared['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+    return f"{compared['difference']:+.3f} [{low:+.3f}, {high:+.3f}]".replace("-", "−")
 
 
 def _for_time(row: dict[str, Any], before: dict[str, Any]) -> str:
@@ -51,4 +53,4 @@ def _for_time(row: dict[str, Any], before: dict[str, Any]) -> str:
 
 def milliseconds(value: float) -> str:
     """0.42 ms, 12 ms, 1,240 ms."""
-    return f"{value:,.0f} ms" if abs(value) >= 10 else f"{value:.2g} ms"
+    return (f"{value:,.0f} ms" if abs(value) >= 10 else f"{value:.2g} ms").replace("-", "−")

@@ -169,19 +169,19 @@ def stopping_point(scores: dict[int, np.ndarray]) -> dict[str, Any]:
     scores: NDCG@10 (queries,) by how many of the first are put in order, 0 being the first stage. Returns {"top",
     "gain", "beyond"}: the smallest number that beats the first stage and that no larger one beats, 0 if none beats it;
     what it gains over the first stage (None for 0); and what the best of the larger ones would change further, with
-    its "top" (None if there is none). Each step is a family of comparisons, corrected as such: "helps no more" means
-    that these queries show no difference.
+    its "top" (None if there is none). The gains over the first stage are corrected for how many were tried. Whether a
+    larger number beats a smaller one is not: there a correction would stop too early, and what is said of it would
+    contradict its interval.
     """
     tops = sorted(scores)
 
     def beyond(top: int) -> list[dict[str, Any]]:
-        later = [one for one in tops if one > top]
-        return correct_for_many([{"top": one, **compare(scores[top], scores[one])} for one in later])
+        return [{"top": one, **compare(scores[top], scores[one])} for one in tops if one > top]
 
-    gains = {one["top"]: one for one in beyond(0)}
+    gains = {one["top"]: one for one in correct_for_many(beyond(0))}
     better = [top for top, gain in gains.items() if gain["verdict"] == "better"]
     chosen = next((top for top in better if not _any_better(beyond(top))), better[-1] if better else 0)
-    further = max(beyond(chosen), key=lambda one: one["difference"], default=None)
+    further = max(beyond(chosen) if chosen else gains.values(), key=lambda one: one["difference"], default=None)
     return {"top": chosen, "gain": gains.get(chosen), "beyond": further}
 
 

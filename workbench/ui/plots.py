@@ -110,14 +110,17 @@ def figure(
     *,
     log_x: bool = False,
     from_zero: bool = True,
+    ticks: Sequence[float] = (),
     says: str = "",
 ) -> dict[str, Any]:
-    """The value of a plot. `says` is what a screen reader says in place of it."""
+    """The value of a plot. `ticks`: of a logarithmic axis, else one at each point. `says` is what a screen reader says
+    in place of it."""
     return {
         "title": title,
         "x_title": x_title,
         "lines": [item for item in lines if item["x"]],
         "log_x": log_x,
         "from_zero": from_zero,
+        "ticks": list(ticks),
         "says": says or f"{title} against {x_title}",
     }

@@ -100,8 +100,20 @@ def plot(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for row in _timed(found[0])
     )
     return plots.figure(
-        "NDCG@10", "milliseconds a query", lines, from_zero=False, says=f"NDCG@10 against milliseconds a query. {says}"
-    )
+        "NDCG@10", "milliseconds a query", lines, log_x=True, from_zero=False,
+        ticks=_ticks([time for line in lines for time in line["x"]]),
+        says=f"NDCG@10 against milliseconds a query. {says}",
+    )  # fmt: skip
+
+
+def _ticks(times: Sequence[float]) -> list[float]:
+    """1, 2, 5, 10, 20, …, as far as the times go."""
+    return [
+        digit * 10.0**power
+        for power in range(-3, 8)
+        for digit in (1, 2, 5)
+        if times and min(times) <= digit * 10.0**power <= max(times)
+    ]
 
 
 def _timed(pipeline: Mapping[str, Any]) -> list[dict[str, Any]]:
