@@ -11,10 +11,10 @@ from workbench.evaluation.statistics import queries_needed, smallest_seen
 
 SMALL_DIFFERENCE = 0.02
 METHOD = (
-    "Intervals are 95 % bootstrap intervals (expanded percentiles) over the queries. A verdict is better or worse only where the whole "
-    "interval of the paired difference lies on one side of zero and a paired permutation test gives p below 0.05, "
-    "corrected after Holm where several models are compared. The queries are the sample: the interval says where the "
-    "mean would lie had other queries of the same kind been held out."
+    "Intervals are 95 % bootstrap intervals (expanded percentiles) over the queries. A verdict is better or worse only "
+    "where the whole interval of the paired difference lies on one side of zero and a paired permutation test gives p "
+    "below 0.05, corrected after Holm where several models are compared. The queries are the sample: the interval says "
+    "where the mean would lie had other queries of the same kind been held out."
 )
 
 
