@@ -187,6 +187,20 @@ def test_the_work_tells_how_far_it_is_and_stops_where_asked(
     assert np.allclose(kept.umap, kept.pca + 1)
 
 
+def test_an_evaluation_that_is_removed_meanwhile_leaves_no_map_behind(
+    workspace: Workspace, taken: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def umap(found: Any, begin: np.ndarray, step: Any) -> np.ndarray:
+        remove_evaluation(workspace, "e")
+        return begin
+
+    monkeypatch.setattr(maps, "has_umap", lambda: True)
+    monkeypatch.setattr(maps, "umap", umap)
+    with pytest.raises(WorkbenchError, match="no evaluation named"):
+        make_map(workspace, "e", with_umap=True)
+    assert not map_file(workspace, "e").exists()
+
+
 def test_umap_without_its_package_names_it(
     workspace: Workspace, taken: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

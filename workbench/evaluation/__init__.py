@@ -13,6 +13,9 @@ pipelines.py    is a second stage worth it, end to end against time; pipeline_st
 evaluate.py     all of it for several models, as a job
 results.py      evaluations on disk
 report.py       what a plot and a table need
+map.py          where each model puts the items: map_points.py says which, map_colours.py in what groups
+projection.py   several models laid out in two dimensions together, by PCA and UMAP
+gap.py          how far apart the modalities lie
 report_file.py  a report to keep or to send: report_content.py gathers, report_html.py draws, report_csv.py tables
 mteb_result.py  results as mteb keeps them; model_card.py puts them into a model's card
 """

@@ -192,6 +192,7 @@ def _cells(evaluation: dict[str, Any], models: Sequence[str]) -> list[tuple[str,
 
 def _save(workspace: Workspace, made: Map) -> None:
     path = map_file(workspace, made.about["evaluation"])
+    load_evaluation(workspace, made.about["evaluation"])  # removed meanwhile, it leaves no map behind
     titles = [[one.title, one.labels] for one in made.colourings]
     arrays = {
         "about": np.frombuffer(json.dumps({**made.about, "colourings": titles}).encode(), np.uint8),

@@ -8,6 +8,7 @@ where.py      which groups of queries gained and lost
 queries.py    who gained and who lost: each query with what two models found; compared.py says which
 again.py      the same evaluation anew, when its collection has changed since
 pipelines.py   is a second stage worth it: reranker and full text against time; pipelines_views.py draws it
+map.py        where each model puts the items; map_views.py draws it
 """
 
 from workbench.ui.evaluate.tab import build
