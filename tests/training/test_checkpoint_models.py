@@ -1,4 +1,4 @@
-"""The checkpoints of a run as models: kept at the end where that is asked for, named by their step, and loaded alike."""
+"""The checkpoints of a run as models: kept at the end where that is asked for, and named by their step."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def evaluate(
     references = list(dict.fromkeys(models))
     if not references:
         raise WorkbenchError("Choose at least one model to evaluate.")
-    asked = {
+    asked: dict[str, Any] = {
         "dimensions": list(dimensions or []),
         "precisions": list(check_precisions(precisions)),
         "measures": list(check_measures(measures)),

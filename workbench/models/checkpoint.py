@@ -61,13 +61,13 @@ def _checkpoint(run: Path, step: int) -> Path:
     folder = run / FOLDER / f"checkpoint-{step}"
     if (folder / LEARNT_FILE).exists():
         raise WorkbenchError(
-            f"The checkpoint {step} of “{run.name}” holds the adapters alone, which are no model in themselves. The run's "
-            "own model has them merged in, once it has finished."
+            f"The checkpoint {step} of “{run.name}” holds the adapters alone, which are no model in themselves. The "
+            "run's own model has them merged in, once it has finished."
         )
     if not (folder / COMPLETE).exists():
         kept = ", ".join(map(str, steps_kept(run))) or "none"
         raise WorkbenchError(
-            f"The run “{run.name}” has no checkpoint at step {step}. There are: {kept}. A finished run keeps as many as "
-            "its setting “Checkpoints kept” says."
+            f"The run “{run.name}” has no checkpoint at step {step}. There are: {kept}. A finished run keeps as many "
+            "as its setting “Checkpoints kept” says."
         )
     return folder

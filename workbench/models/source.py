@@ -1,5 +1,5 @@
-"""Where a model comes from: `starter`, `starter-reranker`, `run:NAME` or `run:NAME@STEP`, a folder, an id on the Hugging
-Face Hub, or an address, `remote:NAME`.
+"""Where a model comes from: `starter`, `starter-reranker`, `run:NAME` or `run:NAME@STEP`, a folder, an id on the
+Hugging Face Hub, or an address, `remote:NAME`.
 
 `find` turns a reference into a folder that holds safetensors weights, or says in words why it cannot. Weights in
 pickle formats are never fetched and never loaded, because loading them can run a stranger's code.

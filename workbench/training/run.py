@@ -231,8 +231,9 @@ def model_card(job: JobFolder) -> str:
         "late-interaction": "MultiVectorEncoder",
     }
     name = classes[spec["kind"]]
+    article = "An" if spec["kind"] == "embedder" else "A"
     return (
         "---\nlibrary_name: sentence-transformers\n---\n\n"
-        f"# {job.name}\n\nA {spec['kind']} model, fine-tuned from `{spec['model']}` with the workbench.\n\n"
+        f"# {job.name}\n\n{article} {spec['kind']} model, fine-tuned from `{spec['model']}` with the workbench.\n\n"
         f'```python\nfrom sentence_transformers import {name}\n\nmodel = {name}("path/to/this/folder")\n```\n'
     )

@@ -82,7 +82,7 @@ def is_tuned(reference: str) -> bool:
 
 
 def tones(models: list[str]) -> dict[str, str]:
-    """The series of each model: grey for the first untouched one, the accent for the first tuned one, then the others."""
+    """The series of each model: grey for the first untouched one, the accent for the first tuned one, then others."""
     distinct = list(dict.fromkeys(models))
     base = next((model for model in distinct if not is_tuned(model)), None)
     own = sorted((model for model in distinct if model != base), key=lambda model: not is_tuned(model))
