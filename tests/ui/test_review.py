@@ -13,7 +13,9 @@ import pytest
 from tests.conftest import png_bytes, wav_bytes
 from tests.ui.conftest import App, axe, open_tab, start_app
 from tests.ui.small import NASTY
+from workbench.collection import review_sent
 from workbench.collection.editing import edit_collection
+from workbench.collection.review_sent import Found
 from workbench.collection.store import Item, open_collection
 from workbench.collection.writing import CollectionWriter
 from workbench.media import thumbnail
@@ -143,6 +145,36 @@ def test_steps_that_are_sent_again_are_done_once(workspace: Workspace) -> None:
     again = send(undo)
     assert (again["reviewed"], again["done"], again["undone"]) == (2, 4, [])
     assert send({**undo, "page": "another", "number": 1})["reviewed"] == 1
+
+
+def test_what_was_sent_comes_first_and_two_pages_decide_it_together(workspace: Workspace) -> None:
+    make_mined(workspace, "pictures")
+    with gr.Blocks():
+        page = Page(workspace)
+        part = ReviewPart(page)
+    place = Place(collection="pictures", part="review")
+    collection = open_collection(workspace, "pictures")
+    query, documents = collection.queries["id"][0], collection.corpus["id"][8:11]
+    review_sent.send(workspace, "pictures", [Found(query, document, {"toy": 1}) for document in documents])
+    drawn = part.draw(place, open_collection(workspace, "pictures"))[part.view]
+    assert 'data-mode="sent"' in drawn and drawn.count('class="card item candidate"') == 3
+    assert "Sent from Evaluate" in drawn and "Hard negatives" in drawn and "Found at 1 by toy." in drawn
+
+    def send(page_name: str, number: int, verdict: str, document: str = "") -> dict[str, Any]:
+        step = {"mode": "sent", "collection": "pictures", "verdict": verdict, "query": query, "document": document}
+        steps = json.dumps([{**step, "page": page_name, "number": number}])
+        changed = part._take(place, "sent", {"steps": steps, "draw": "true"})
+        assert page.message not in changed
+        return dict(changed)
+
+    send("one", 1, "match", documents[0])
+    send("two", 1, "not-a-match", documents[1])
+    assert send("one", 1, "match", documents[0])[part.answer]["reviewed"] == 2, "sent twice, done once"
+    drawn = send("one", 2, "skip", documents[2])[part.view]
+    assert "2 of 3 looked at" in drawn and "Show the 1 skipped again" in drawn
+    assert send("two", 2, "undo")[part.answer]["undone"] == [query, documents[2]]
+    assert send("two", 3, "undo")[part.answer]["reviewed"] == 1
+    assert review_sent.waiting_pairs(open_collection(workspace, "pictures")) == [(query, one) for one in documents[1:]]
 
 
 def open_review(page: Any, app: App, name: str) -> None:
