@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-TILE = 2048
+TILE = 1024
 GROUP = 32
 DENSE = 8
 WORTH_MOVING = 50_000_000

@@ -24,7 +24,7 @@ FEW = 4096
 FIRST_BLOCK = 1024
 DOCUMENT_BLOCK = 32_768
 BLOCK_VALUES = DOCUMENT_BLOCK * 256
-QUERY_BLOCK = 512
+QUERY_BLOCK = 1024
 QUERIES_AT_ONCE = 8192
 RESCORED_VALUES = 1 << 22
 Rows = Callable[[Any], np.ndarray]
@@ -216,7 +216,7 @@ def _merged(best: np.ndarray, rows: np.ndarray, places: np.ndarray, scores: np.n
     """
     if len(rows) == 0:
         return best
-    order = np.argsort(rows, kind="stable")
+    order = np.argsort(rows.astype(np.uint16), kind="stable")  # of so few values, by counting
     rows = rows[order]
     counts = np.bincount(rows, minlength=len(best))
     slots = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
