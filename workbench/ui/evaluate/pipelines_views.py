@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from workbench.evaluation.pipeline_stages import TOPS
 from workbench.ui import cards, plots, words
 from workbench.ui.choices import model_name
 
@@ -107,13 +108,13 @@ def plot(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _ticks(times: Sequence[float]) -> list[float]:
-    """1, 2, 5, 10, 20, …, as far as the times go."""
-    return [
-        digit * 10.0**power
-        for power in range(-3, 8)
-        for digit in (1, 2, 5)
-        if times and min(times) <= digit * 10.0**power <= max(times)
-    ]
+    """1, 2, 5, 10, 20, …, as far as the times go; more of them where that leaves but one or two."""
+    found: list[float] = []
+    for digits in ((1, 2, 5), (1, 2, 3, 5, 7)):
+        if times and len(found) < 3:
+            ticks = [digit * 10.0**power for power in range(-3, 8) for digit in digits]
+            found = [tick for tick in ticks if min(times) <= tick <= max(times)]
+    return found
 
 
 def _timed(pipeline: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -124,4 +125,4 @@ def _timed(pipeline: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _mark(row: Mapping[str, Any]) -> str:
     """What stands beside a point."""
     fixed = {"embedder": "alone", "full_text": "full text alone", "fused": "both"}
-    return fixed.get(row["stage"]) or f"first {row['top']}"
+    return fixed.get(row["stage"]) or ("first 10" if row["top"] == TOPS[0] else str(row["top"]))
