@@ -96,36 +96,36 @@ def choice(evaluation: dict[str, Any], names: Sequence[str], kept: str) -> str:
 def table(family: str, rows: Sequence[Row], models: Sequence[str]) -> str:
     """One line for each group and later model, beside the first model."""
     first = {row["value"]: row for row in rows if row["model"] == models[0]}
-    lines = [_line(family, row, first[row["value"]], models) for row in rows if "comparison" in row]
-    headers = ["Group", ">Queries", f">{model_name(models[0])}"]
     if len(models) == 1:
-        lines = [[*_group(family, row), _score(row)] for row in first.values()]
+        headers = ["Group", ">NDCG@10", ">Queries"]
+        lines = [[_group(family, row), _score(row), f"{row['queries']:,}"] for row in first.values()]
     else:
-        headers += ["Model", ">NDCG@10"] if len(models) > 2 else [f">{model_name(models[1])}"]
-        headers += [">Difference", "Verdict"]
+        many = len(models) > 2
+        headers = ["Group", *(["Model"] if many else []), "Verdict", ">Difference", f">{model_name(models[0])}"]
+        headers += [">NDCG@10" if many else f">{model_name(models[1])}", ">Queries"]
+        lines = [_line(family, row, first[row["value"]], models) for row in rows if "comparison" in row]
     title = groups.family_words(family)
     return cards.card(cards.table(headers, lines, caption=title), label=title)
 
 
 def _line(family: str, row: Row, first: Row, models: Sequence[str]) -> list[str]:
     compared = row["comparison"]
-    name = [cards.text(model_name(row["model"]))] if len(models) > 2 else []
+    unsure = row["small"] and compared["verdict"] == groups.NO_CHANGE
     return [
-        *_group(family, row),
-        _score(first),
-        *name,
-        _score(row),
+        _group(family, row),
+        *([cards.text(model_name(row["model"]))] if len(models) > 2 else []),
+        TOO_FEW if unsure else cards.verdict_chip(compared["verdict"]),
         words.signed(compared["difference"]) + _interval(compared["interval"]),
-        TOO_FEW
-        if row["small"] and compared["verdict"] == groups.NO_CHANGE
-        else cards.verdict_chip(compared["verdict"]),
+        _score(first),
+        _score(row),
+        f"{row['queries']:,}",
     ]
 
 
-def _group(family: str, row: Row) -> list[str]:
+def _group(family: str, row: Row) -> str:
     value = words.modality(row["value"]) if family in OF_MODALITY else str(row["value"])
     small = f" {cards.chip('small: ' + words.count(row['queries'], 'query', 'queries'))}" if row["small"] else ""
-    return [cards.text(value) + small, f"{row['queries']:,}"]
+    return cards.text(value) + small
 
 
 def _score(row: Row) -> str:
