@@ -7,8 +7,10 @@ from functools import partial
 import numpy as np
 import pytest
 
+from tests.enrich.bad_endpoint import bad_endpoint
 from tests.evaluation.conftest import ToyEmbedder, make_collection, scenes
 from tests.evaluation.test_reranking import Judge
+from tests.models.fake_remote import answers
 from workbench.collection.store import Item
 from workbench.errors import Stopped, WorkbenchError
 from workbench.evaluation import pipeline_stages
@@ -318,6 +320,19 @@ def test_what_is_sent_to_a_remote_reranker_is_counted_before(workspace, texts):
     assert [one["reference"] for one in both] == ["remote:far", "remote:judge"]
     assert both[1]["texts"] == HELD * 100
     assert preview_second_stage(workspace, {**spec, "reranker": None}) == []
+
+
+def test_a_remote_reranker_gets_no_more_than_was_told(workspace, texts):
+    with bad_endpoint(answers("tei-rerank")) as server:
+        address = server.address.removesuffix("/v1")
+        add_remote(workspace, {"name": "judge", "shape": "tei-rerank", "address": address, "batch_size": 32})
+        spec = {"collection": "texts", "model": "toy", "reranker": "remote:judge", "direction": "all", "queries": 12}
+        (told,) = preview_second_stage(workspace, {**spec, "fuse": False})
+        assert not server.asked
+        found = measure_pipeline(workspace, **spec, load_first=lambda *_: ToyEmbedder(noise=2.5))
+        assert sum(len(body["texts"]) for body in server.asked) == told["texts"] == 12 * 100
+        assert len(server.asked) <= told["requests"]
+    assert found["reranker"] == "remote:judge" and row(found, "reranked", 100)["milliseconds"]["rerank"] > 0
 
 
 def test_the_search_of_a_large_corpus_is_timed_on_a_part(texts, monkeypatch):
