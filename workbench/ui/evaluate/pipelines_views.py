@@ -108,9 +108,9 @@ def plot(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _ticks(times: Sequence[float]) -> list[float]:
-    """1, 2, 5, 10, 20, …, as far as the times go; more of them where that leaves but one or two."""
+    """1, 3, 10, 30, …, as far as the times go; more of them where that leaves but one or two."""
     found: list[float] = []
-    for digits in ((1, 2, 5), (1, 2, 3, 5, 7)):
+    for digits in ((1, 3), (1, 2, 5), (1, 2, 3, 5, 7)):
         if times and len(found) < 3:
             ticks = [digit * 10.0**power for power in range(-3, 8) for digit in digits]
             found = [tick for tick in ticks if min(times) <= tick <= max(times)]
