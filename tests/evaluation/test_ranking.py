@@ -93,9 +93,10 @@ def device(request):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """A few hundred documents go the way of a million."""
-    for name, value in {"FEW": 0, "FIRST_BLOCK": 64, "DOCUMENT_BLOCK": 128, "QUERY_BLOCK": 7, "TILE": 96}.items():
+    for name, value in {"FEW": 0, "FIRST_BLOCK": 64, "QUERY_BLOCK": 7, "TILE": 96}.items():
         monkeypatch.setattr(ranking, name, value)
     monkeypatch.setattr(products, "TILE", 96)
+    monkeypatch.setattr(products, "DEVICE_BLOCK", 150)
 
 
 def ranked(queries, documents, top=20, device=None, precision="float32"):
@@ -149,9 +150,11 @@ def test_queries_are_taken_some_at_a_time(monkeypatch):
     assert all(np.array_equal(one, other) for one, other in zip(whole, pieces, strict=True))
 
 
-def test_long_vectors_come_in_smaller_blocks():
-    assert max(stop - start for start, stop in document_blocks(100_000, 4096)) == 2048
-    assert max(stop - start for start, stop in document_blocks(100_000, 256)) == ranking.DOCUMENT_BLOCK
+def test_a_device_takes_large_blocks_but_fewer_documents_of_long_vectors():
+    on_device = products.OnDevice("cpu")
+    assert (on_device.most(256), on_device.most(4096), on_device.most(100_000)) == (32_768, 2048, products.TILE)
+    assert products.Plain().most(4096) == products.TILE
+    assert max(stop - start for start, stop in document_blocks(100_000, 2048)) == 2048
 
 
 def test_a_gpu_is_used_where_torch_has_one_and_there_is_much_to_do(monkeypatch):

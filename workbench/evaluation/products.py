@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 TILE = 1024
+DEVICE_BLOCK = 32_768
+DEVICE_VALUES = 1 << 23
 GROUP = 32
 DENSE = 8
 WORTH_MOVING = 50_000_000
@@ -20,6 +22,9 @@ Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Products(Protocol):
+    def most(self, dimension: int) -> int:
+        """How many documents of this size to take at once."""
+
     def place(self, vectors: np.ndarray) -> Any:
         """The vectors as the two others take them."""
 
@@ -31,13 +36,16 @@ class Products(Protocol):
 
 
 class Plain:
-    """Products in float32, each held in the processor's cache until it is looked at.
+    """Products in float32, of so few documents at once that all stays in the processor's cache until it is looked at.
 
     Their last bit depends on where in a block a document stands, as that of every fast product does.
     """
 
     def __init__(self) -> None:
         self._room = np.empty(0, np.float32)
+
+    def most(self, dimension: int) -> int:
+        return TILE
 
     def place(self, vectors: np.ndarray) -> np.ndarray:
         return vectors
@@ -46,12 +54,7 @@ class Plain:
         return queries @ documents.T
 
     def above(self, queries: np.ndarray, documents: np.ndarray, bounds: np.ndarray) -> Found:
-        found = []
-        for start in range(0, len(documents), TILE):
-            rows, places, scores = above_in(self._product(documents[start : start + TILE], queries), bounds)
-            found.append((rows, places + start, scores))
-        rows, places, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return rows, places, scores
+        return above_in(self._product(documents, queries), bounds)
 
     def _product(self, documents: np.ndarray, queries: np.ndarray) -> np.ndarray:
         """(documents, queries), in the same memory each time: new memory costs as much as looking at the scores."""
@@ -76,6 +79,9 @@ class OnDevice:
 
     def __init__(self, device: str) -> None:
         self._device = device
+
+    def most(self, dimension: int) -> int:
+        return min(DEVICE_BLOCK, max(TILE, DEVICE_VALUES // dimension))
 
     def place(self, vectors: np.ndarray) -> Any:
         import torch

@@ -23,7 +23,6 @@ FEW = 4096
 """Up to so many documents are ranked by exact products at once."""
 FIRST_BLOCK = 1024
 DOCUMENT_BLOCK = 32_768
-BLOCK_VALUES = DOCUMENT_BLOCK * 256
 QUERY_BLOCK = 1024
 QUERIES_AT_ONCE = 8192
 RESCORED_VALUES = 1 << 22
@@ -62,7 +61,7 @@ def top_of_rows(
 
     rows: a slice, or an array of positions. device: of torch, for the products; else it is chosen (`products_for`).
     """
-    encode = coder(precision, (documents(slice(*block)) for block in document_blocks(document_count)))
+    encode = coder(precision, (documents(slice(*block)) for block in document_blocks(document_count, TILE)))
     scan = _Scan(documents, document_count, encode, products_for(query_count * document_count, device))
     shape = query_count, min(top, document_count)
     positions, scores = np.empty(shape, np.int64), np.empty(shape, np.float32)
@@ -138,27 +137,63 @@ class _Scan:
     def ranked(self, queries: np.ndarray, top: int) -> np.ndarray:
         """The `top` best keys of each query, best first, by the products."""
         parts = [queries[start:stop] for start, stop in blocks(len(queries), QUERY_BLOCK)]
-        asked = [self._products.place(part) for part in parts]
-        best = [np.empty((len(part), 0), np.int64) for part in parts]
-        room = np.empty((0, queries.shape[1]), np.float32)
-        for start, stop in document_blocks(self.count, queries.shape[1]):
-            if len(room) < stop - start:
-                room = np.empty((stop - start, queries.shape[1]), np.float32)
-            block = self._products.place(self._filled(room[: stop - start], start))
-            for number, query_block in enumerate(asked):
-                if best[number].shape[1] < top:
-                    scores = keys(self._products.scores(query_block, block), np.arange(start, stop))
-                    best[number] = first(np.concatenate([best[number], scores], axis=1), top)
+        asked = [(self._products.place(part), _Places(len(part), top)) for part in parts]
+        for start, stop in document_blocks(self.count, self._products.most(queries.shape[1])):
+            block = self._products.place(self.encode(self.documents(slice(start, stop))))
+            for query_block, places in asked:
+                if places.free:
+                    places.fill(self._products.scores(query_block, block), start)
                 else:
-                    found = self._products.above(query_block, block, scores_of(best[number][:, -1]))
-                    best[number] = _merged(best[number], *found, start)
-        return np.concatenate(best)
+                    places.add(*self._products.above(query_block, block, places.bounds), start)
+        return np.concatenate([places.ranked() for _, places in asked])
 
-    def _filled(self, block: np.ndarray, start: int) -> np.ndarray:
-        """`block` with the coded documents from `start` on, a tile at a time, which stays in the processor's cache."""
-        for first_row, last_row in blocks(len(block), TILE):
-            block[first_row:last_row] = self.encode(self.documents(slice(start + first_row, start + last_row)))
-        return block
+
+class _Places:
+    """The best keys of some queries so far. What may enter gathers until it is worth a sorting.
+
+    Blocks come in the order of positions, so a later document enters only with a score strictly above the last place.
+    As long as the last places are not sorted anew, too much gathers, and never too little.
+    """
+
+    def __init__(self, count: int, top: int) -> None:
+        self._best, self._top = np.empty((count, 0), np.int64), top
+        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        self._counts = np.zeros(count, np.int64)  # of those that wait
+        self.bounds = np.empty(0, np.float32)
+
+    @property
+    def free(self) -> bool:
+        return self._best.shape[1] < self._top
+
+    def fill(self, scores: np.ndarray, start: int) -> None:
+        """All documents of the block that begins at `start`, by their scores (queries, documents)."""
+        self._keep(keys(scores, np.arange(start, start + scores.shape[1])))
+
+    def add(self, rows: np.ndarray, places: np.ndarray, scores: np.ndarray, start: int) -> None:
+        """Pairs of a query and a document of that block, with scores above the bounds."""
+        self._waiting.append((rows, keys(scores, start + places)))
+        self._counts += np.bincount(rows, minlength=len(self._counts))
+        if self._counts.sum() > self._best.size or self._counts.max() > 4 * self._top:
+            self._sort()
+
+    def ranked(self) -> np.ndarray:
+        self._sort()
+        return self._best
+
+    def _sort(self) -> None:
+        if not self._waiting:
+            return
+        rows, found = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
+        order = np.argsort(rows.astype(np.uint16), kind="stable")  # of so few values, by counting
+        rows, counts = rows[order], self._counts
+        candidates = np.full((len(counts), counts.max()), np.iinfo(np.int64).max)
+        candidates[rows, np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)] = found[order]
+        self._waiting, self._counts = [], np.zeros_like(counts)
+        self._keep(candidates)
+
+    def _keep(self, candidates: np.ndarray) -> None:
+        self._best = first(np.concatenate([self._best, candidates], axis=1), self._top)
+        self.bounds = scores_of(self._best[:, -1])
 
 
 def blocks(count: int, size: int) -> Iterator[tuple[int, int]]:
@@ -166,16 +201,16 @@ def blocks(count: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + size, count)
 
 
-def document_blocks(count: int, dimension: int = 1) -> Iterator[tuple[int, int]]:
-    """A small block first, each next one as large as all before it, up to DOCUMENT_BLOCK, fewer of long vectors.
+def document_blocks(count: int, most: int | None = None) -> Iterator[tuple[int, int]]:
+    """A small block first, each next one as large as all before it, up to `most`, else DOCUMENT_BLOCK.
 
-    So each block brings about as many candidates as there are places, however large the corpus is.
+    So each block brings about as many candidates as there are places, or fewer, however large the corpus is.
     """
     start, size = 0, FIRST_BLOCK
     while start < count:
         stop = min(start + size, count)
         yield start, stop
-        start, size = stop, min(stop, DOCUMENT_BLOCK, max(FIRST_BLOCK, BLOCK_VALUES // dimension))
+        start, size = stop, min(stop, most or DOCUMENT_BLOCK)
 
 
 def keys(scores: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -207,19 +242,3 @@ def first(ranked: np.ndarray, top: int) -> np.ndarray:
     if ranked.shape[1] > 4 * top:
         ranked = np.partition(ranked, top - 1, axis=1)[:, :top]
     return np.sort(ranked, axis=1)[:, :top]
-
-
-def _merged(best: np.ndarray, rows: np.ndarray, places: np.ndarray, scores: np.ndarray, start: int) -> np.ndarray:
-    """The best keys so far, (queries, places), and what was found in the block that begins at `start`, merged.
-
-    Blocks come in the order of positions, so a later document enters only with a score strictly above the last place.
-    """
-    if len(rows) == 0:
-        return best
-    order = np.argsort(rows.astype(np.uint16), kind="stable")  # of so few values, by counting
-    rows = rows[order]
-    counts = np.bincount(rows, minlength=len(best))
-    slots = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    candidates = np.full((len(best), counts.max()), np.iinfo(np.int64).max)
-    candidates[rows, slots] = keys(scores[order], start + places[order])
-    return first(np.concatenate([best, candidates], axis=1), best.shape[1])
