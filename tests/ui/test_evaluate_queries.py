@@ -165,6 +165,18 @@ def test_an_answer_is_marked_and_taken_back_there_and_then(copied: Workspace, mo
     assert started[0]["name"] not in ("made", "alone") and started[0]["name"] in told
 
 
+def test_an_evaluation_of_before_names_the_one_that_came_after_it(copied: Workspace) -> None:
+    tab = tab_of(copied)
+    queries, place, panel = open_first(tab)
+    other = sorted(listed_targets(panel) - {document_id(int(re.findall(r"\d+", place.query)[0]))})[0]
+    changed = queries.use_panel(place, Pressed(act="judge", target=other, verdict="match"))
+    assert "evaluate-again-start" in changed[queries.again]
+    make_evaluated(copied, name="after")
+    told = tab.refresh(place)[queries.again]
+    assert "evaluated again, as “after”" in told and "evaluate-again-start" not in told
+    assert tab.refresh(PLACE.at(evaluation="after"))[queries.again] == ""
+
+
 def listed_targets(panel: str) -> set[str]:
     import html as escaping
 

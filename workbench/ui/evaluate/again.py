@@ -7,12 +7,12 @@ from typing import Any
 from workbench import jobs
 from workbench.collection.review_log import Log
 from workbench.errors import WorkbenchError
-from workbench.evaluation.evaluate import check_embedders, list_evaluations
+from workbench.evaluation.evaluate import check_embedders, list_evaluations, load_evaluation
 from workbench.models.remote import PREFIX as REMOTE
 from workbench.ui import cards
 from workbench.ui.evaluate.views import Shown
 from workbench.ui.page import Page
-from workbench.workspace import propose_name
+from workbench.workspace import Workspace, propose_name
 
 
 def changed_since(shown: Shown) -> bool:
@@ -23,14 +23,28 @@ def changed_since(shown: Shown) -> bool:
     return collection.fingerprint != was or bool(Log.read(collection).pending)
 
 
-def notice(shown: Shown) -> str:
-    """That the numbers are from before, and the button that takes them anew."""
+def notice(workspace: Workspace, shown: Shown) -> str:
+    """That the numbers are from before, and the button that takes them anew, unless somebody has done so."""
     name = cards.text(shown.evaluation["collection"])
-    button = cards.button("Evaluate again", "again", identifier="evaluate-again-start")
-    return (
-        f'<div class="notice warn" role="status">{cards.icon("warn")}<div class="split"><p>“{name}” has changed since '
-        f"this evaluation: its numbers are from before. Evaluate again when you are done.</p>{button}</div></div>"
-    )
+    said = f"“{name}” has changed since this evaluation: its numbers are from before."
+    newer = _newer(workspace, shown)
+    if newer:
+        said += f" It has been evaluated again, as “{cards.text(newer)}”, which can be chosen above."
+        button = ""
+    else:
+        said += " Evaluate again when you are done."
+        button = cards.button("Evaluate again", "again", identifier="evaluate-again-start")
+    told = f'<div class="split"><p>{said}</p>{button}</div>'
+    return f'<div class="notice warn" role="status">{cards.icon("warn")}{told}</div>'
+
+
+def _newer(workspace: Workspace, shown: Shown) -> str:
+    """The newest evaluation of the collection, if it is of the collection as it is now, and of the same models."""
+    card = next(iter(list_evaluations(workspace, shown.evaluation["collection"])), None)
+    if card is None or shown.collection is None or card.models != shown.evaluation["settings"]["models"]:
+        return ""
+    newest = load_evaluation(workspace, card.name)
+    return card.name if newest["collection_fingerprint"] == shown.collection.fingerprint else ""
 
 
 def started(name: str) -> str:
@@ -52,7 +66,8 @@ def start_again(page: Page, evaluation: dict[str, Any]) -> str:
         )
     check_embedders(workspace, settings["models"])
     collection = str(evaluation["collection"])
-    name = propose_name(collection, {card.name for card in list_evaluations(workspace)})
+    # Also those that another version made, which are not listed.
+    name = propose_name(collection, {path.stem for path in workspace.evaluations.glob("*.json")})
     for job in jobs.list_jobs(workspace, "evaluate"):
         if job.spec.get("name") == name and not jobs.watch(job).ended:
             return name  # pressed twice

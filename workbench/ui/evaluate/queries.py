@@ -173,7 +173,7 @@ class QueriesPart:
         return place.at(evaluation=str(shown.evaluation["evaluation"]))
 
     def _again(self, shown: Shown) -> str:
-        return again.notice(shown) if again.changed_since(shown) else ""
+        return again.notice(self.page.workspace, shown) if again.changed_since(shown) else ""
 
     def _changes(self, shown: Shown, compared: Compared, opened: str, count: int) -> str:
         before, after = (full_size(shown.evaluation, model) for model in (compared.before, compared.after))
