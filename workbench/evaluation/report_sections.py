@@ -114,7 +114,7 @@ def floors(said: dict[str, Any]) -> Section | None:
 
 
 FLOORS = {"bm25": "Full text (BM25)", "random": "Guessing"}
-STAGES = {"embedder": "Embedder alone", "fused": "Full text fused"}
+STAGES = {"embedder": "Embedder alone", "full_text": "Full text alone", "fused": "Full text fused"}
 
 
 def pipelines(said: dict[str, Any]) -> Section | None:
