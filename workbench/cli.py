@@ -43,7 +43,7 @@ from workbench.cli_terminal import (
 )
 from workbench.cli_words import demo_words, evaluation_words, index_words, search_words
 from workbench.errors import WorkbenchError
-from workbench.workspace import check_name, open_workspace, propose_name
+from workbench.workspace import check_name, open_workspace
 
 app = typer.Typer(
     help="Fine-tune multimodal embedding models and rerankers on your own pairs.",
@@ -163,19 +163,19 @@ def evaluate(
         from workbench.evaluation.evaluate import check_embedders
         from workbench.evaluation.measures import check_measures
         from workbench.evaluation.remote_cost import preview_evaluation
+        from workbench.evaluation.results import free_evaluation_name
 
         opened = open_workspace(workspace)
         known_collection(opened, collection)
         check_embedders(opened, [lasting(reference) for reference in model])
         tell_previews(preview_evaluation(opened, collection, model))
-        taken = {path.stem for path in opened.evaluations.glob("*.json")}
         spec = {
             "collection": collection,
             "models": [lasting(reference) for reference in model],
             "dimensions": dimensions or None,
             "precisions": [part.strip() for part in precisions.split(",") if part.strip()],
             "measures": check_measures(measures.split(",")),
-            "name": check_name(name, "evaluation") if name else propose_name(collection, taken),
+            "name": check_name(name, "evaluation") if name else free_evaluation_name(opened, collection),
         }
         result = do_job(opened, "evaluate", jobs.free_name(opened, f"evaluate-{spec['name']}"), spec)
     answer(result, as_json, evaluation_words(result))

@@ -27,6 +27,7 @@ from workbench.evaluation.precision import check_precisions
 from workbench.evaluation.queries import Scored, gathered, load_scored, save_scored
 from workbench.evaluation.results import (
     EvaluationCard,
+    free_evaluation_name,
     list_evaluations,
     load_evaluation,
     remove_evaluation,
@@ -40,7 +41,7 @@ from workbench.evaluation.statistics import compare, correct_for_many
 from workbench.evaluation.vectors import EmbedderLike, Progress
 from workbench.job_folder import JobFolder
 from workbench.models.checkpoint import RUN, model_folder, run_name
-from workbench.workspace import Workspace, check_name, disk_full_in_words, propose_name, read_json
+from workbench.workspace import Workspace, check_name, disk_full_in_words, read_json
 
 __all__ = [
     "EvaluationCard",
@@ -92,8 +93,7 @@ def evaluate(
     }
     settle(workspace, collection)
     opened = open_collection(workspace, collection)
-    taken = {card.name for card in list_evaluations(workspace)}
-    chosen_name = check_name(name, "evaluation") if name else propose_name(collection, taken)
+    chosen_name = check_name(name, "evaluation") if name else free_evaluation_name(workspace, collection)
     held = held_out(opened)
     load = load or partial(_load_embedder, trusted=_trusted_bases(workspace, references))
     with _folder(finished) as folder:

@@ -17,7 +17,7 @@ from filelock import FileLock
 from workbench.errors import WorkbenchError
 from workbench.evaluation.queries import Arrays, Queries, write_arrays
 from workbench.evaluation.vectors import vectors_folder
-from workbench.workspace import Workspace, check_name, disk_full_in_words, read_json, write_json
+from workbench.workspace import Workspace, check_name, disk_full_in_words, propose_name, read_json, write_json
 
 SCHEMA = 2
 
@@ -107,6 +107,11 @@ def load_evaluation(workspace: Workspace, name: str) -> dict[str, Any]:
     if evaluation.get("schema") != SCHEMA:
         raise WorkbenchError(f"The evaluation “{name}” was made by another version. Evaluate again.")
     return dict(evaluation)
+
+
+def free_evaluation_name(workspace: Workspace, collection: str) -> str:
+    """A name for a new evaluation of a collection that no file has, also none that another version made."""
+    return propose_name(collection, {path.stem for path in workspace.evaluations.glob("*.json")})
 
 
 def list_evaluations(workspace: Workspace, collection: str | None = None) -> list[EvaluationCard]:

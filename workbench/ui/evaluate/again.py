@@ -8,11 +8,12 @@ from workbench import jobs
 from workbench.collection.review_log import Log
 from workbench.errors import WorkbenchError
 from workbench.evaluation.evaluate import check_embedders, list_evaluations, load_evaluation
+from workbench.evaluation.results import free_evaluation_name
 from workbench.models.remote import PREFIX as REMOTE
 from workbench.ui import cards
 from workbench.ui.evaluate.views import Shown
 from workbench.ui.page import Page
-from workbench.workspace import Workspace, propose_name
+from workbench.workspace import Workspace
 
 
 def changed_since(shown: Shown) -> bool:
@@ -66,8 +67,7 @@ def start_again(page: Page, evaluation: dict[str, Any]) -> str:
         )
     check_embedders(workspace, settings["models"])
     collection = str(evaluation["collection"])
-    # Also those that another version made, which are not listed.
-    name = propose_name(collection, {path.stem for path in workspace.evaluations.glob("*.json")})
+    name = free_evaluation_name(workspace, collection)
     for job in jobs.list_jobs(workspace, "evaluate"):
         if job.spec.get("name") == name and not jobs.watch(job).ended:
             return name  # pressed twice

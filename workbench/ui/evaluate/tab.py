@@ -16,6 +16,7 @@ from workbench.evaluation.evaluate import (
     remove_evaluation,
 )
 from workbench.evaluation.measures import MEASURES, check_measures
+from workbench.evaluation.results import free_evaluation_name
 from workbench.job_folder import JobFolder
 from workbench.models.source import typed_reference
 from workbench.ui import job_views, parts
@@ -31,7 +32,6 @@ from workbench.ui.evaluate.where import WherePart
 from workbench.ui.page import Page, Widgets, clock, view
 from workbench.ui.place import Place
 from workbench.ui.remotes import RemoteModels
-from workbench.workspace import propose_name
 
 PRECISIONS = [
     ("float32", "float32"),
@@ -144,7 +144,7 @@ class EvaluateTab:
         environment = self.remote.environment(models, keyed, key)
         models = [typed_reference(model, remote=self.page.may_run_code) for model in models]
         check_embedders(self.page.workspace, models)
-        name = propose_name(collection, {card.name for card in list_evaluations(self.page.workspace)})
+        name = free_evaluation_name(self.page.workspace, collection)
         spec = {
             "collection": collection,
             "models": models,
