@@ -18,16 +18,23 @@ from workbench.models.checkpoint import steps_kept
 from workbench.models.source import typed_reference
 from workbench.training.run import run_training
 from workbench.ui.choices import checkpoint_choices, model_name
-from workbench.workspace import Workspace
+from workbench.workspace import Workspace, open_workspace
 
 ASKED = [Item(text="a house on the hill"), Item(text="two doors")]
 
 
-@pytest.fixture
-def run(workspace: Workspace, tmp_path: Path) -> JobFolder:
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    opened = open_workspace(tmp_path_factory.mktemp("checkpoints") / "workspace")
+    houses(opened)
+    return opened
+
+
+@pytest.fixture(scope="module")
+def run(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
     """A finished run of six steps, scored three times, that keeps all three checkpoints."""
-    houses(workspace)
-    job = begun(workspace, "made", encoder(tmp_path / "base"), max_steps=6, evaluations=3, keep_checkpoints=3)
+    base = encoder(tmp_path_factory.mktemp("base") / "model")
+    job = begun(workspace, "made", base, max_steps=6, evaluations=3, keep_checkpoints=3)
     run_training(workspace, job)
     return job
 
@@ -73,14 +80,17 @@ def test_a_step_that_is_not_there_is_told_with_those_that_are(
 
 
 def test_adapters_alone_are_no_model(workspace: Workspace, run: JobFolder) -> None:
-    (run.path / "checkpoints" / "checkpoint-4" / "learnt.safetensors").touch()
-    assert steps_kept(run.path) == [2, 6]
-    with pytest.raises(WorkbenchError, match="adapters alone"):
-        models.load_embedder(workspace, f"run:{run.name}@4")
+    adapters = run.path / "checkpoints" / "checkpoint-4" / "learnt.safetensors"
+    adapters.touch()
+    try:
+        assert steps_kept(run.path) == [2, 6]
+        with pytest.raises(WorkbenchError, match="adapters alone"):
+            models.load_embedder(workspace, f"run:{run.name}@4")
+    finally:
+        adapters.unlink()
 
 
 def test_a_run_keeps_its_best_checkpoint_among_so_many(workspace: Workspace, tmp_path: Path) -> None:
-    houses(workspace)
     job = begun(workspace, "two", encoder(tmp_path / "base"), max_steps=6, evaluations=3, keep_checkpoints=2)
     run_training(workspace, job)
     assert steps_kept(job.path) == [2, 6], "step 2 was the best"

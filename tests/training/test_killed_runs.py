@@ -53,6 +53,7 @@ def test_a_run_killed_in_the_middle_ends_within_a_hundredth_of_an_undisturbed_on
     until(lambda: not processes.tagged(killed.path), 5)
 
 
+@pytest.mark.slow
 def test_a_full_disk_at_a_checkpoint_is_told_and_the_run_goes_on_from_the_one_before(
     demo_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

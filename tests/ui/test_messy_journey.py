@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.ui.conftest import App, axe, open_tab
 from tests.ui.messy import PLANTED, REFUSED, messy_zip
 from workbench.collection.store import open_collection
@@ -16,6 +18,7 @@ NAME = "messy"
 DECISIONS = "NNMNNSNNMNNNNMNNSNNN"
 
 
+@pytest.mark.slow
 def test_a_messy_upload_is_mended_mined_reviewed_trained_on_and_judged(
     module_app: App, new_page: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 from workbench.ui.runs import start_index
 
-MOST_SIZES, MOST_INTERVALS = 40, 3
+MOST_SIZES, MOST_INTERVALS = 24, 3
 
 
 class SizePart:
