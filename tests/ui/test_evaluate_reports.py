@@ -47,7 +47,7 @@ def test_a_button_writes_the_report_and_becomes_a_link_to_it(row: ReportRow, wor
     assert re.findall(r'data-form="(\w+)"', drawn(row, workspace)) == ["html", "json", "csv"]
     shown = str(row.write(PLACE, Pressed(act="report", form="html"))[row.row])
     assert re.findall(r'data-form="(\w+)"', shown) == ["json", "csv"]
-    address = re.search(r'href="([^"]+)" download id="evaluate-report-html">Download Report', shown)
+    address = re.search(r'href="([^"]+)" download id="evaluate-report-html">Download report', shown)
     assert address and drawn(row, workspace) == shown, "after a reload it is still offered"
     client = TestClient(Starlette(routes=[row.page.downloads.route()]))
     answer = client.get(address[1].replace("&amp;", "&"))

@@ -13,7 +13,7 @@ from workbench.ui.evaluate.views import in_hand
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 
-TITLES = {"html": "Report", "json": "JSON", "csv": "CSV tables"}
+TITLES = {"html": "report", "json": "JSON", "csv": "CSV tables"}
 
 
 class ReportRow:
