@@ -196,6 +196,7 @@ def index(
     dimension: Annotated[
         int | None, typer.Option(min=1, help="Matryoshka dimension; else the model's full size.")
     ] = None,
+    precision: Annotated[str, typer.Option(help="float32, or float16 in half the space.")] = "float32",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -213,6 +214,7 @@ def index(
             documents = {"name": name, "source": str(folder.absolute()), "documents": True}
             do_job(opened, "import", jobs.free_name(opened, f"import-{name}"), documents)
         spec: dict[str, Any] = {"name": name, "collection": collection, "model": lasting(model), "dimension": dimension}
+        spec["precision"] = precision
         known_collection(opened, collection)
         tell_previews(preview_index(opened, collection, model))
         result = do_job(opened, "index", jobs.free_name(opened, f"index-{name}"), spec)

@@ -242,10 +242,12 @@ def test_an_index_job_stops_between_chunks_and_goes_on(
     assert (job.status().step, job.status().total) == (300, 300)
 
 
-def test_a_large_index_is_approximate_and_its_recall_is_measured(workspace: Workspace) -> None:
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_a_large_index_is_approximate_and_its_recall_is_measured(workspace: Workspace, precision: str) -> None:
     count = 25_000
     make_collection(workspace, "many", [Item(text=f"group {n % 50} item {n}") for n in range(count)])
-    result = build_index(workspace, "many", "many", "toy", embedder=FastToy(64))  # type: ignore[arg-type]
+    toy: Any = FastToy(64)
+    result = build_index(workspace, "many", "many", "toy", precision=precision, embedder=toy)
     assert (result["kind"], result["rows"]) == ("IVF_RQ", count)
     assert result["recall@10"] >= 0.95
     opened = lancedb.connect(str(workspace.index)).open_table(get_index(workspace, "many").table)
@@ -320,7 +322,7 @@ def test_what_cannot_be_built_is_said_before_anything_is_written(workspace: Work
         ("words", "nothing", {}, "no collection named “nothing”"),
         ("films", "films", {}, "cannot read video"),
         ("empty", "empty", {}, "has no documents"),
-        ("words", "words", {"precision": "int4"}, "float32, not “int4”"),
+        ("words", "words", {"precision": "int4"}, "float32 or float16, not “int4”"),
     ):
         with pytest.raises(WorkbenchError, match=words):
             build_index(workspace, name, collection, "toy", embedder=toy, **options)  # type: ignore[arg-type]

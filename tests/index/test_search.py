@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+import lancedb
 import numpy as np
 import pytest
 
@@ -42,6 +43,25 @@ def test_an_exact_search_equals_numpy(
     np.testing.assert_allclose([hit.score for hit in result.hits], scores, atol=1e-6)
     assert [hit.rank for hit in result.hits] == list(range(1, 26))
     assert [hit.text for hit in result.hits] == [f"document {row}" for row in rows]
+
+
+@pytest.mark.parametrize("size", [32, 8])
+def test_half_precision_takes_half_the_space_and_finds_the_same(
+    workspace: Workspace, toy: ToyEmbedder, searcher: Searcher, size: int
+) -> None:
+    documents = make_collection(workspace, "words", texts(600))
+    whole = build_index(workspace, "whole", "words", "toy", embedder=toy)
+    half = build_index(workspace, "half", "words", "toy", precision="float16", embedder=toy)
+    assert (half["precision"], half["recall@10"]) == ("float16", 1.0)
+    assert half["bytes"] < whole["bytes"]
+    query = Item(text="a lamp")
+    vectors = np.stack([toy.vector(document).astype(np.float16)[:size] for document in documents])
+    rows, scores = by_numpy(toy.vector(query)[:size], vectors, 20)
+    result = searcher.search("half", query, top=20, dimension=size)
+    assert [hit.row for hit in result.hits] == rows
+    np.testing.assert_allclose([hit.score for hit in result.hits], scores, atol=2e-3)
+    opened = lancedb.connect(str(workspace.index)).open_table(get_index(workspace, "half").table)
+    assert table.precision_of(opened) == "float16"
 
 
 @pytest.mark.parametrize("size", [16, 8])

@@ -85,6 +85,7 @@ def test_the_smallest_size_within_the_tolerance_is_recommended_with_what_it_cost
     drawn = tab.refresh(PLACE)
     advice = drawn[size.advice]
     assert "8 × int8" in advice and "99.5 %" in advice and "16 times smaller" in advice
+    assert "at 8 dimensions, float16" in advice and "keeps float16 at the smallest" in advice
     assert "8 MB" in advice and "128 MB" in advice, "a million vectors of 8 and of 128 bytes"
     assert [drawn[one] for one in size.prices] == [1_000_000, 3.0, 0.1, 1.0]
 
@@ -112,7 +113,7 @@ def test_the_recommended_size_is_used_once(tab: EvaluateTab, monkeypatch: pytest
     started: list[dict[str, Any]] = []
     monkeypatch.setattr(jobs, "start", lambda workspace, work, name, spec: started.append(spec))
     moved = part(tab, "size").use_size(PLACE, Pressed(act="use-size"))
-    assert [(spec["model"], spec["dimension"], spec["collection"]) for spec in started] == [("run:tuned", 8, "gone")]
+    assert [(spec["model"], spec["dimension"], spec["precision"]) for spec in started] == [("run:tuned", 8, "float16")]
     place = moved[tab.page.place]
     assert (place.tab, place.index) == ("search", "tuned-8")
     assert part(tab, "size").use_size(PLACE, Pressed(act="zoom")) is None

@@ -54,15 +54,18 @@ def build_index(
     """Embed the documents of a collection and publish them as an index; the object that the command `index` prints.
 
     An index of this name stays searchable until the new one takes its place. `dimension`: a Matryoshka dimension to
-    cut the vectors to, else the model's own. `progress` gets rows done, rows in all, and what is being done; what it
-    raises (Stopped) ends the build, and the chunks written so far stay for the next one to continue.
+    cut the vectors to, else the model's own. `precision`: float32, or float16 in half the space. `progress` gets rows
+    done, rows in all, and what is being done; what it raises (Stopped) ends the build, and the chunks written so far
+    stay for the next one to continue.
     Raises WorkbenchError in words: no such collection or model, an empty corpus, a modality that the model cannot
     read, vectors that are not numbers, a full disk, or another build of the same index under way.
     """
     started = time.perf_counter()
     check_name(name, "index")
-    if precision != "float32":
-        raise WorkbenchError(f"An index keeps its vectors as float32, not “{precision[:20]}”. Leave the precision out.")
+    if precision not in table.PRECISIONS:
+        raise WorkbenchError(
+            f"An index keeps its vectors as {' or '.join(table.PRECISIONS)}, not “{precision[:20]}”. Choose one."
+        )
     opened = _with_documents(workspace, collection)
     report = progress or (lambda done, total, note: None)
     with building(workspace, name):
@@ -103,7 +106,7 @@ def build_index(
 
 
 def run_index(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
-    """The work of an index job. Its spec: name, collection, model, and perhaps dimension and trust_remote_code."""
+    """The work of an index job. Its spec: name, collection, model, perhaps dimension, precision, trust_remote_code."""
     spec = job.spec
     return build_index(
         workspace,
@@ -111,6 +114,7 @@ def run_index(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
         spec["collection"],
         spec["model"],
         dimension=spec.get("dimension"),
+        precision=spec.get("precision") or "float32",
         progress=job.progress,
         trust_remote_code=bool(spec.get("trust_remote_code", False)),
     )

@@ -2,7 +2,7 @@
 
     id, row        of the document in its collection
     modality, text, file, meta (JSON), thumbnail (WebP bytes)
-    vector         float32, of unit length; the distance is always cosine
+    vector         float32 or float16, of unit length; the distance is always cosine
 
 The schema's metadata says which model and which collection the vectors come from. Nothing a user wrote ever reaches
 the engine as a filter: a modality must be one of a fixed list, a row is a number (metadata: see `fields`).
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lancedb.table import Table
 
 APPROXIMATE_FROM_ROWS = 20_000
+PRECISIONS = ("float32", "float16")
 SCAN_ROWS = 4096
 # A longer list of rows costs the engine more than a wider search of which the rows are picked.
 LISTED_ROWS = 5000
@@ -83,9 +84,11 @@ def connect(workspace: Workspace) -> Any:
     return lancedb.connect(str(workspace.index), session=session)
 
 
-def schema(dimension: int) -> pa.Schema:
-    """The columns of a table."""
+def schema(dimension: int, precision: str = "float32") -> pa.Schema:
+    """The columns of a table whose vectors have this precision, one of PRECISIONS."""
     import pyarrow as pa
+
+    number = {"float32": pa.float32(), "float16": pa.float16()}[precision]
 
     return pa.schema(
         [
@@ -96,22 +99,28 @@ def schema(dimension: int) -> pa.Schema:
             pa.field("file", pa.string(), nullable=False),
             pa.field("meta", pa.json_()),
             pa.field("thumbnail", pa.binary()),
-            pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False),
+            pa.field("vector", pa.list_(number, dimension), nullable=False),
         ]
     )
 
 
 def create(database: Any, name: str, origin: Origin) -> Table:
     """A new empty table."""
-    return database.create_table(name, schema=schema(origin.dimension).with_metadata(origin.metadata()))
+    fields = schema(origin.dimension, origin.precision)
+    return database.create_table(name, schema=fields.with_metadata(origin.metadata()))
 
 
-def rows_to_add(columns: dict[str, Any], vectors: np.ndarray) -> pa.Table:
+def precision_of(table: Table) -> str:
+    """The precision of a table's vectors, one of PRECISIONS."""
+    return {"halffloat": "float16", "float": "float32"}[str(table.schema.field("vector").type.value_type)]
+
+
+def rows_to_add(columns: dict[str, Any], vectors: np.ndarray, precision: str) -> pa.Table:
     """One chunk as an Arrow table. `columns`: all but the vector, by name; `vectors`: (rows, dimension) float32."""
     import pyarrow as pa
 
-    fields = schema(vectors.shape[1])
-    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
+    fields = schema(vectors.shape[1], precision)
+    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.dtype(precision)).reshape(-1))
     columns = {
         **columns,
         "meta": pa.ExtensionArray.from_storage(pa.json_(), pa.array(columns["meta"], pa.string())),
@@ -136,7 +145,7 @@ def scan(table: Table, columns: Sequence[str]) -> Iterator[Any]:
 
 def vectors_of(batch: Any, dimension: int) -> np.ndarray:
     """The vectors of a record batch: (rows, dimension) float32, read-only."""
-    return np.asarray(batch["vector"].flatten()).reshape(-1, dimension)
+    return np.asarray(batch["vector"].flatten()).astype(np.float32, copy=False).reshape(-1, dimension)
 
 
 def compact(table: Table) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.collection.store import Collection
-from workbench.index.table import rows_to_add
+from workbench.index.table import precision_of, rows_to_add
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +26,7 @@ class Writer:
     """
 
     def __init__(self, table: Table, collection: Collection) -> None:
-        self._table = table
+        self._table, self._precision = table, precision_of(table)
         self._columns = ChunkColumns(collection)
         # One chunk waits while one is written: enough to overlap, and memory stays bounded.
         self._chunks: queue.Queue[tuple[np.ndarray, np.ndarray] | None] = queue.Queue(maxsize=1)
@@ -61,7 +61,7 @@ class Writer:
                 continue
             rows, vectors = chunk
             try:
-                self._table.add(rows_to_add(self._columns.read(rows), vectors))
+                self._table.add(rows_to_add(self._columns.read(rows), vectors, self._precision))
             except BaseException as error:
                 self._error = error
 

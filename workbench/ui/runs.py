@@ -182,10 +182,12 @@ def _seen(shown: JobFolder | None, runs: list[JobFolder], line: str) -> str:
     return f"{' '.join(states)}\n{line}"
 
 
-def start_index(page: Page, collection: str, model: str, dimension: int | None = None) -> str:
+def start_index(
+    page: Page, collection: str, model: str, dimension: int | None = None, precision: str = "float32"
+) -> str:
     """Start making a collection searchable with a model, at a dimension if one is given; the name of the index to come.
 
-    What is being made already, or at this dimension is there, is not made again. Raises WorkbenchError for a remote
+    What is being made already, or at this size is there, is not made again. Raises WorkbenchError for a remote
     model: every document would be sent away, which the terminal tells the count and cost of first.
     """
     if model.startswith(REMOTE):
@@ -194,13 +196,19 @@ def start_index(page: Page, collection: str, model: str, dimension: int | None =
             f"much that is: python -m workbench index --name NAME --collection {collection} --model {model}"
         )
     workspace, wanted = page.workspace, {"collection": collection, "model": model, "dimension": dimension}
+    wanted["precision"] = precision
     for job in jobs.list_jobs(workspace, "index"):
         if wanted.items() <= job.spec.items() and not jobs.watch(job).ended:
             return str(job.spec["name"])
     cards = list_indexes(workspace)
     if dimension is not None:
         for card in cards:
-            if (card.collection, card.model, card.dimension) == (collection, model, dimension):
+            if (card.collection, card.model, card.dimension, card.precision) == (
+                collection,
+                model,
+                dimension,
+                precision,
+            ):
                 return card.name
     called = model.removeprefix("run:").rsplit("/", 1)[-1] + (f"-{dimension}" if dimension else "")
     name = jobs.free_name(workspace, f"index-{called}")

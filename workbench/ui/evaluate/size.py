@@ -10,6 +10,7 @@ import gradio as gr
 from workbench.evaluation import report
 from workbench.evaluation.costs import Prices, cost, pareto, read_prices, set_prices
 from workbench.evaluation.speed import milliseconds
+from workbench.index.table import PRECISIONS
 from workbench.ui import cards, plots, words
 from workbench.ui.choices import model_name
 from workbench.ui.evaluate.views import Shown, floor_name, floors, in_hand, is_tuned, tones
@@ -100,7 +101,7 @@ class SizePart:
         tolerance = read_prices(self.page.workspace).tolerance
         found = report.recommend(shown.evaluation, shown.queries, tolerance=tolerance)
         collection = str(shown.evaluation["collection"])
-        index = start_index(self.page, collection, found.model, found.dimension)
+        index = start_index(self.page, collection, found.model, found.dimension, _kept_as(found.precision))
         return {self.page.place: place.at(tab="search", collection=collection, index=index)}
 
 
@@ -169,9 +170,11 @@ def advice(found: report.Recommendation, prices: Prices) -> str:
     )
     unsure = "" if found.sure else '<p class="quiet small">More held-out queries would make this certain.</p>'
     heading = f"{words.count(prices.items, 'item')}"
-    button = cards.button(
-        f"Make searchable at {found.dimension} dimensions", "use-size", identifier="evaluate-use-size"
-    )
+    kept_as = _kept_as(found.precision)
+    size = f"{found.dimension} dimensions" + (f", {kept_as}" if kept_as != "float32" else "")
+    button = cards.button(f"Make searchable at {size}", "use-size", identifier="evaluate-use-size")
+    if kept_as != found.precision:
+        unsure += f'<p class="quiet small">An index here keeps {kept_as} at the smallest.</p>'
     return cards.card(
         f'<div class="figure"><span class="value">{found.dimension} × {cards.text(found.precision)}</span></div>'
         f"<p>{saying}</p>{unsure}"
@@ -179,6 +182,11 @@ def advice(found: report.Recommendation, prices: Prices) -> str:
         + f'<div class="actions">{button}</div>',
         label="Recommendation",
     )
+
+
+def _kept_as(precision: str) -> str:
+    """The precision in which an index keeps what was recommended: the smallest it can, or what was asked for."""
+    return precision if precision in PRECISIONS else PRECISIONS[-1]
 
 
 def sizes(evaluation: dict[str, Any], found: report.Recommendation, prices: Prices) -> str:
