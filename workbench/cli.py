@@ -16,6 +16,7 @@ import typer
 from workbench import jobs
 from workbench.cli_collections import collections, import_source
 from workbench.cli_data import add_commands
+from workbench.cli_export import export
 from workbench.cli_fit import fit
 from workbench.cli_map import add_command as add_map
 from workbench.cli_models import models
@@ -185,6 +186,7 @@ add_map(app)
 app.command()(pipeline)
 
 app.command()(report)
+app.command()(export)
 
 
 @app.command()

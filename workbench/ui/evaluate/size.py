@@ -179,9 +179,19 @@ def advice(found: report.Recommendation, prices: Prices) -> str:
         f'<div class="figure"><span class="value">{found.dimension} × {cards.text(found.precision)}</span></div>'
         f"<p>{saying}</p>{unsure}"
         + cards.table([heading, ">memory", ">a month"], cells, caption=f"Cost of {heading}", marked=marked)
-        + f'<div class="actions">{button}</div>',
+        + f'<div class="actions">{button}</div>'
+        + _take_away(found),
         label="Recommendation",
     )
+
+
+def _take_away(found: report.Recommendation) -> str:
+    """How a run's model is taken away at this size."""
+    if not is_tuned(found.model):
+        return ""
+    name = found.model.removeprefix("run:")
+    command = f"python -m workbench export {name} --to FOLDER --dimension {found.dimension}"
+    return f'<p class="quiet small">The model itself at this size: <code>{cards.text(command)}</code></p>'
 
 
 def _kept_as(precision: str) -> str:
