@@ -86,7 +86,7 @@ def test_the_smallest_size_within_the_tolerance_is_recommended_with_what_it_cost
     advice = drawn[size.advice]
     assert "8 × int8" in advice and "99.5 %" in advice and "16 times smaller" in advice
     assert "at 8 dimensions, float16" in advice and "keeps float16 at the smallest" in advice
-    assert "export tuned --to FOLDER --dimension 8" in advice
+    assert "export run:tuned --to FOLDER --dimension 8" in advice
     assert "8 MB" in advice and "128 MB" in advice, "a million vectors of 8 and of 128 bytes"
     assert [drawn[one] for one in size.prices] == [1_000_000, 3.0, 0.1, 1.0]
 

@@ -189,8 +189,7 @@ def _take_away(found: report.Recommendation) -> str:
     """How a run's model is taken away at this size."""
     if not is_tuned(found.model):
         return ""
-    name = found.model.removeprefix("run:")
-    command = f"python -m workbench export {name} --to FOLDER --dimension {found.dimension}"
+    command = f"python -m workbench export {found.model} --to FOLDER --dimension {found.dimension}"
     return f'<p class="quiet small">The model itself at this size: <code>{cards.text(command)}</code></p>'
 
 
