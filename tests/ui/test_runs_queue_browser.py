@@ -35,6 +35,7 @@ def test_the_queue_is_moved_and_paused_by_clicks(module_app: App, new_page: Call
     other.wait_for_selector("#queue-go-on")
     assert jobs.hold_now(workspace).at_once  # type: ignore[union-attr]
     page.click("#queue-go-on")
+    page.wait_for_selector("#queue-go-on", state="detached")  # its answer draws the queue anew
     page.click("#runs-queue .link")
     page.fill("#queue-until input, #queue-until textarea", "soon")
     page.click("#queue-pause-go")
