@@ -61,7 +61,25 @@ window.wb = (() => {
     return { ...found, ...target.dataset };
   }
 
+  // What was unfolded stays so when the view is drawn again, until the place is another.
+  function keepFolds(element) {
+    const folds = new Map();
+    const key = (fold) => place() + "\n" + fold.querySelector("summary")?.innerText;
+    element.addEventListener("click", (event) => {
+      const fold = event.target.closest("summary")?.parentElement;
+      if (fold instanceof HTMLDetailsElement) folds.set(key(fold), !fold.open);
+    });
+    const restore = () => {
+      for (const fold of element.querySelectorAll("details")) {
+        const wanted = folds.get(key(fold));
+        if (wanted !== undefined && fold.open !== wanted) fold.open = wanted;
+      }
+    };
+    new MutationObserver(restore).observe(element, { childList: true, subtree: true });
+  }
+
   function listen(element, trigger) {
+    keepFolds(element);
     element.addEventListener("click", (event) => {
       const target = event.target.closest("[data-act], [data-open], [data-dismiss], [data-unfold]");
       if (!target || !element.contains(target) || target.disabled) return;

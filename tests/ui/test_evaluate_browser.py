@@ -111,10 +111,12 @@ def test_a_query_sent_to_search_is_asked_at_once(evaluated: App, page: Any) -> N
     page.reload()
     page.wait_for_selector("#search-results .hit")
     assert asked(page) == [f"things:queries:{query}"]
+    of = "document.querySelector('#search-results [data-asked]')?.dataset.asked"
+    before = page.evaluate(of)
     page.fill("#search-text :is(input, textarea)", "something else")
     page.keyboard.press("Enter")
     page.wait_for_selector("#asked-put-away", state="detached")
-    page.wait_for_selector("#search-results .hit")
+    page.wait_for_function(f"(before) => {of} && {of} !== before", arg=before)
     assert asked(page) == []
     open_tab(
         page, evaluated, "search", collection="things", asked="things:corpus:" + document_id(3).replace(" ", "%20")

@@ -101,7 +101,7 @@ def evaluate(page: Any) -> None:
     page.wait_for_selector("#evaluate-sizes table, #evaluate-job .notice.bad")
     assert page.locator("#evaluate-job .notice.bad").count() == 0, page.inner_text("#evaluate-job")
     lines = page.evaluate("document.querySelector('#evaluate-plot .plot').data.map((one) => [one.name, one.line.dash])")
-    assert lines == [["starter", "dash"], ["emoji-1", "solid"]]
+    assert lines == [["starter", "dash"], ["emoji-1", "solid"], ["guessing", "dot"]]
     expected = {
         "size": ("Recommendation", "Every size"),
         "verdicts": ("Did it help?", "text → picture", "picture → text"),

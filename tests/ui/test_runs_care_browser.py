@@ -18,6 +18,8 @@ def test_a_run_is_noted_and_compared_on_the_page(module_app: App, page: Any) -> 
     finished(module_app.workspace, "another", learning_rate=1e-4)
     open_tab(page, module_app, "runs", run="noted")
     page.wait_for_selector("#run-notes")
+    fold = page.locator("#runs-below details.remove:has(#run-remove)")
+    fold.locator("summary").click()
     page.click("#run-notes button")
     page.fill("#run-note textarea", EVIL)
     page.fill("#run-tags input, #run-tags textarea", "paper")
@@ -27,6 +29,12 @@ def test_a_run_is_noted_and_compared_on_the_page(module_app: App, page: Any) -> 
             break
         page.wait_for_timeout(100)
     assert jobs.read_notes(run) == {"text": EVIL, "tags": ["paper"]}
+    page.wait_for_selector("#runs-below :text('paper')")
+    assert fold.get_attribute("open") is not None, "what was unfolded closed when the run was drawn again"
+    open_tab(page, module_app, "runs", run="another")
+    assert fold.get_attribute("open") is None
+    open_tab(page, module_app, "runs", run="noted")
+    page.wait_for_selector("#run-notes")
 
     page.click("#run-compare button")
     page.click("#run-compare-with input")

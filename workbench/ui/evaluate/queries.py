@@ -10,6 +10,7 @@ from workbench.collection import review, review_sent
 from workbench.errors import WorkbenchError
 from workbench.evaluation import report
 from workbench.index.registry import list_indexes
+from workbench.models.checkpoint import RUN, run_name
 from workbench.ui.asked import Named
 from workbench.ui.evaluate import again, queries_views, ranking_views
 from workbench.ui.evaluate.compared import Compared, Opened, full_size, models_of, open_query
@@ -164,7 +165,7 @@ class QueriesPart:
         collection = str(shown.evaluation["collection"])
         mine = [card for card in list_indexes(self.page.workspace) if card.collection == collection]
         index = next((card for card in mine if card.model == compared.after), next(iter(mine), None))
-        run = compared.after.removeprefix("run:") if compared.after.startswith("run:") else place.run
+        run = run_name(compared.after) if compared.after.startswith(RUN) else place.run
         asked = Named(collection, opened.sides[0], opened.id).write()
         return place.at(tab="search", collection=collection, index=index.name if index else "", run=run, asked=asked)
 
