@@ -8,7 +8,6 @@ Nothing heavy is imported before a command needs it.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +17,7 @@ from workbench.cli_collections import collections, import_source
 from workbench.cli_data import add_commands
 from workbench.cli_export import export
 from workbench.cli_fit import fit
+from workbench.cli_index import index
 from workbench.cli_map import add_command as add_map
 from workbench.cli_models import models
 from workbench.cli_pipeline import pipeline
@@ -26,6 +26,7 @@ from workbench.cli_remote import tell_previews
 from workbench.cli_report import report
 from workbench.cli_runs import finish, runs
 from workbench.cli_runs_kept import add_commands as add_more_of_runs
+from workbench.cli_search import search
 from workbench.cli_sweep import begin_sweep
 from workbench.cli_terminal import (
     MODEL_HELP,
@@ -42,8 +43,7 @@ from workbench.cli_terminal import (
     lasting,
     quiet_libraries,
 )
-from workbench.cli_words import demo_words, evaluation_words, index_words, search_words
-from workbench.errors import WorkbenchError
+from workbench.cli_words import demo_words, evaluation_words
 from workbench.workspace import check_name, open_workspace
 
 app = typer.Typer(
@@ -58,6 +58,7 @@ add_queue(runs)
 app.add_typer(runs, name="runs")
 app.add_typer(collections, name="collections")
 app.add_typer(models, name="models")
+app.add_typer(index, name="index")
 
 CollectionOption = Annotated[str, typer.Option("--collection", metavar="N", help="The collection's name.")]
 ModelOption = Annotated[str, typer.Option("--model", metavar="M", help=MODEL_HELP)]
@@ -185,105 +186,9 @@ def evaluate(
 add_map(app)
 app.command()(pipeline)
 
+app.command()(search)
 app.command()(report)
 app.command()(export)
-
-
-@app.command()
-def index(
-    name: Annotated[str, typer.Option(metavar="I", help="The index's name.")],
-    model: ModelOption,
-    collection: Annotated[str, typer.Option(metavar="N", help="The collection to index.")] = "",
-    folder: Annotated[Path | None, typer.Option(metavar="DIR", help="Index the files of a folder instead.")] = None,
-    dimension: Annotated[
-        int | None, typer.Option(min=1, help="Matryoshka dimension; else the model's full size.")
-    ] = None,
-    precision: Annotated[str, typer.Option(help="float32, or float16 in half the space.")] = "float32",
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Make a collection or a folder searchable."""
-    if bool(collection) == bool(folder):
-        raise typer.BadParameter("Give either --collection or --folder.")
-    with in_words(debug):
-        from workbench.evaluation.remote_cost import preview_index
-
-        opened = open_workspace(workspace)
-        check_name(name, "index")
-        if folder is not None:
-            collection = name
-            documents = {"name": name, "source": str(folder.absolute()), "documents": True}
-            do_job(opened, "import", jobs.free_name(opened, f"import-{name}"), documents)
-        spec: dict[str, Any] = {"name": name, "collection": collection, "model": lasting(model), "dimension": dimension}
-        spec["precision"] = precision
-        known_collection(opened, collection)
-        tell_previews(preview_index(opened, collection, model))
-        result = do_job(opened, "index", jobs.free_name(opened, f"index-{name}"), spec)
-    answer(result, as_json, index_words(result))
-
-
-@app.command()
-def search(
-    index: Annotated[str, typer.Argument(metavar="I", help="The index's name.")],
-    text: Annotated[str | None, typer.Option(help="Search by words; with --image, by both together.")] = None,
-    image: Annotated[Path | None, typer.Option(metavar="FILE", help="Search by a picture.")] = None,
-    audio: Annotated[Path | None, typer.Option(metavar="FILE", help="Search by a sound.")] = None,
-    video: Annotated[Path | None, typer.Option(metavar="FILE", help="Search by a video.")] = None,
-    top: Annotated[int, typer.Option(min=1, max=1000, help="How many results.")] = 10,
-    dimension: Annotated[int | None, typer.Option(min=1, help="Compare this many dimensions only.")] = None,
-    modality: Annotated[str | None, typer.Option(help="Only text, image, audio or video.")] = None,
-    model: Annotated[str | None, typer.Option(metavar="M", help="The model, if not the index's own.")] = None,
-    reranker: Annotated[str | None, typer.Option(metavar="M", help="Put the first results in order with this.")] = None,
-    rerank_first: Annotated[int, typer.Option(min=1, max=1000, help="How many of the first to rerank.")] = 50,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN=VALUE", help="Only documents with this metadata; COLUMN=LOW..HIGH for numbers."),
-    ] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Search an index by words, a picture, a sound or a video."""
-    files = {"image": image, "audio": audio, "video": video}
-    given = [kind for kind, value in {"text": text, **files}.items() if value is not None]
-    if len(given) != 1 and given != ["text", "image"]:
-        raise typer.BadParameter("Give one of --text, --image, --audio and --video, or --text and --image together.")
-    with in_words(debug):
-        quiet_libraries(debug)
-        from workbench.collection.store import Item
-        from workbench.index.fields import Condition
-        from workbench.index.search import Searcher
-
-        conditions = [Condition.read(words) for words in where or []]
-        media: dict[str, Any] = {kind: _media(kind, path) for kind, path in files.items() if path is not None}
-        found = Searcher(open_workspace(workspace)).search(
-            index,
-            Item(text=text, **media),
-            model=lasting(model) if model else None,
-            top=top,
-            modality=modality,
-            dimension=dimension,
-            reranker=lasting(reranker) if reranker else None,
-            rerank_first=rerank_first,
-            where=conditions,
-        )
-        result = found.as_json()
-    answer(result, as_json, search_words(result))
-
-
-def _media(kind: str, path: Path) -> bytes:
-    from workbench.media import check_media
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise WorkbenchError(f"The file “{path}” cannot be read: {error.strerror}.") from error
-    try:
-        check_media(kind, data)
-    except WorkbenchError as error:
-        raise WorkbenchError(f"“{path.name}”: {error.message}") from error
-    return data
 
 
 def _numbers(text: str) -> list[int]:

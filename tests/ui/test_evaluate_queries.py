@@ -21,15 +21,16 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation import groups
 from workbench.evaluation.results import load_evaluation
 from workbench.index.registry import IndexCard
-from workbench.ui import search
-from workbench.ui.asked import Named
 from workbench.ui.evaluate import queries as queries_part
 from workbench.ui.evaluate import where
 from workbench.ui.evaluate.compared import Compared
 from workbench.ui.evaluate.tab import EvaluateTab
 from workbench.ui.page import Page
 from workbench.ui.place import Place
-from workbench.ui.search import SearchTab
+from workbench.ui.search import in_hand
+from workbench.ui.search import tab as frame
+from workbench.ui.search.asked import Named
+from workbench.ui.search.tab import SearchTab
 from workbench.workspace import Workspace, open_workspace
 
 PLACE = Place(tab="evaluate", evaluation="made", part="queries")
@@ -299,7 +300,8 @@ def searching(copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     """`searching(cards)`: the Search tab over these indexes."""
 
     def make(*cards: IndexCard) -> SearchTab:
-        monkeypatch.setattr(search, "list_indexes", lambda _: list(cards))
+        for module in (in_hand, frame):
+            monkeypatch.setattr(module, "list_indexes", lambda _: list(cards))
         with gr.Blocks():
             page = Page(copied)
             with page.tabs, page.tab("search") as opened:
@@ -324,22 +326,24 @@ def test_without_an_index_of_its_collection_search_says_so_with_the_button_that_
 ) -> None:
     tab = searching(index_of("other", "other"))
     drawn = tab.refresh(ASKED)
-    assert "There is no index of “things” yet" in drawn[tab.asked.view] and "asked-make" in drawn[tab.asked.view]
-    assert drawn[tab.main].visible is False
-    assert tab.search_asked(ASKED, drawn[tab.asked.view], "any", "", "", 50, 10, "", "") is None
+    assert (
+        "There is no index of “things” yet" in drawn[tab.ask.asked.view] and "asked-make" in drawn[tab.ask.asked.view]
+    )
+    assert drawn[tab.ask.main].visible is False
+    assert tab.ask.search_asked(ASKED, drawn[tab.ask.asked.view], "any", "", "", 50, 10, "", "") is None
     started: list[dict[str, Any]] = []
     monkeypatch.setattr(jobs, "start", lambda workspace, work, name, spec: started.append(spec))
     place = tab.use_view(ASKED, Pressed(act="make"))[tab.page.place]
     assert [spec["collection"] for spec in started] == ["things"] and place.asked == ASKED.asked
     away = tab.use_view(ASKED, Pressed(act="put-away"))
-    assert away[tab.page.place].asked == "" and away[tab.main].visible is True
+    assert away[tab.page.place].asked == "" and away[tab.ask.main].visible is True
 
 
 def test_the_item_of_the_address_is_asked_and_gives_way_to_what_is_asked_by_hand(
     searching: Callable[..., SearchTab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tab = searching(index_of("other", "other"), index_of("things", "mine"))
-    drawn = tab.refresh(ASKED)[tab.asked.view]
+    drawn = tab.refresh(ASKED)[tab.ask.asked.view]
     assert "thing 3" in drawn
     queries: list[tuple[str, Any]] = []
 
@@ -347,13 +351,15 @@ def test_the_item_of_the_address_is_asked_and_gives_way_to_what_is_asked_by_hand
         queries.append((index, query))
         raise WorkbenchError("stop here")
 
-    monkeypatch.setattr(tab.searcher, "search", ask)
+    monkeypatch.setattr(tab.ask.searcher, "search", ask)
     options = ("any", "", "", 50, 10, "", "")
     for press in (
-        lambda: tab.search_asked(ASKED, drawn, *options),
-        lambda: tab.search(ASKED, "text", " ", None, None, None, *options),
-        lambda: tab.search(ASKED, "text", "else", None, None, None, *options),
-        lambda: tab.search_asked(ASKED.at(asked=Named("things", "corpus", document_id(3)).write()), drawn, *options),
+        lambda: tab.ask.search_asked(ASKED, drawn, *options),
+        lambda: tab.ask.search(ASKED, "text", " ", None, None, None, *options),
+        lambda: tab.ask.search(ASKED, "text", "else", None, None, None, *options),
+        lambda: tab.ask.search_asked(
+            ASKED.at(asked=Named("things", "corpus", document_id(3)).write()), drawn, *options
+        ),
     ):
         with pytest.raises(WorkbenchError, match="stop here"):
             press()
@@ -361,7 +367,7 @@ def test_the_item_of_the_address_is_asked_and_gives_way_to_what_is_asked_by_hand
     assert [query.text for _, query in queries[:3]] == ["thing 3", "thing 3", "else"]
     assert queries[0][1].id == query_id(3)
     assert queries[3][1].image and queries[3][1].id == "", "a document that asks is a query of its own"
-    assert tab.search_asked(ASKED, "", *options) is None, "it was put away meanwhile"
+    assert tab.ask.search_asked(ASKED, "", *options) is None, "it was put away meanwhile"
 
 
 @pytest.mark.parametrize(
@@ -371,13 +377,13 @@ def test_what_is_not_in_the_collection_is_not_asked(
     searching: Callable[..., SearchTab], monkeypatch: pytest.MonkeyPatch, told: str
 ) -> None:
     tab = searching(index_of("things", "mine"))
-    drawn = tab.refresh(ASKED.at(asked=told))[tab.asked.view]
+    drawn = tab.refresh(ASKED.at(asked=told))[tab.ask.asked.view]
     assert "asked-put-away" in drawn and "passwd" not in drawn
-    monkeypatch.setattr(tab.searcher, "search", lambda *_, **__: pytest.fail("something was searched for"))
-    assert tab.search_asked(ASKED.at(asked=told), drawn, "any", "", "", 50, 10, "", "") is None
+    monkeypatch.setattr(tab.ask.searcher, "search", lambda *_, **__: pytest.fail("something was searched for"))
+    assert tab.ask.search_asked(ASKED.at(asked=told), drawn, "any", "", "", 50, 10, "", "") is None
     removed = ASKED.at(asked="gone:queries:1")
-    assert "There is no collection named “gone”" in tab.refresh(removed)[tab.asked.view]
-    assert "thing 3" in tab.refresh(ASKED.at(collection="other"))[tab.asked.view], "it names its own collection"
+    assert "There is no collection named “gone”" in tab.refresh(removed)[tab.ask.asked.view]
+    assert "thing 3" in tab.refresh(ASKED.at(collection="other"))[tab.ask.asked.view], "it names its own collection"
 
 
 def test_the_address_takes_any_id_and_no_endless_one() -> None:

@@ -15,11 +15,12 @@ from workbench.index.results import Hit, SearchResult
 from workbench.job_folder import JobFolder, create_job_folder
 from workbench.media import thumbnail
 from workbench.models import source
-from workbench.ui import search, search_views
 from workbench.ui.media_route import MediaRoute
 from workbench.ui.page import Page
 from workbench.ui.place import Place
-from workbench.ui.search import SearchTab
+from workbench.ui.search import in_hand, views
+from workbench.ui.search import tab as frame
+from workbench.ui.search.tab import SearchTab
 from workbench.workspace import Workspace
 
 CARD = IndexCard(
@@ -33,7 +34,8 @@ PLACE = Place(tab="search", index="words")
 @pytest.fixture
 def listed(monkeypatch: pytest.MonkeyPatch) -> list[IndexCard]:
     cards = [CARD]
-    monkeypatch.setattr(search, "list_indexes", lambda _: cards)
+    for module in (in_hand, frame):
+        monkeypatch.setattr(module, "list_indexes", lambda _: cards)
     return cards
 
 
@@ -55,7 +57,15 @@ def job(workspace: Workspace) -> JobFolder:
 def test_what_is_chosen_stays_while_an_index_is_made_and_is_drawn_again_when_it_is_there(
     tab: SearchTab, job: JobFolder, listed: list[IndexCard]
 ) -> None:
-    choices = {tab.modality, tab.dimension, tab.reranker, tab.filters, tab.collection, tab.model, tab.form}
+    choices = {
+        tab.ask.modality,
+        tab.ask.dimension,
+        tab.ask.reranker,
+        tab.ask.filters,
+        tab.collection,
+        tab.model,
+        tab.form,
+    }
     seen = tab.refresh(PLACE)[tab.seen]
     assert tab.watch_index(PLACE, seen) is None
     job.write_status(step=1, total=3)
@@ -75,11 +85,11 @@ def test_another_index_that_comes_into_view_brings_its_choices(tab: SearchTab, j
     seen = tab.refresh(place)[tab.seen]
     job.write_status(state="finished")
     changed = tab.watch_index(place, seen)
-    assert changed is not None and tab.dimension in changed
+    assert changed is not None and tab.ask.dimension in changed
 
 
 def test_the_sizes_offered_are_whole_halves(tab: SearchTab) -> None:
-    assert [value for _, value in tab.refresh(PLACE)[tab.dimension].choices] == ["300", "150", "75"]
+    assert [value for _, value in tab.refresh(PLACE)[tab.ask.dimension].choices] == ["300", "150", "75"]
 
 
 def test_a_picture_that_has_left_its_collection_is_shown_as_the_index_kept_it(
@@ -90,17 +100,17 @@ def test_a_picture_that_has_left_its_collection_is_shown_as_the_index_kept_it(
         first_score=0.5, thumbnail=thumbnail("image", png_bytes((9, 9, 9), (32, 32))),
     )  # fmt: skip
     found = SearchResult("words", "starter", [hit], {}, 300)
-    shown = search_views.results(found, workspace, MediaRoute(workspace))
+    shown = views.results(found, workspace, MediaRoute(workspace))
     assert '<img src="data:image/webp;base64,' in shown and "cat.png" in shown
     found = SearchResult("words", "starter", [replace(hit, thumbnail=None)], {}, 300)
-    assert "<img" not in search_views.results(found, workspace, MediaRoute(workspace))
+    assert "<img" not in views.results(found, workspace, MediaRoute(workspace))
 
 
 def test_no_reranker_is_fetched_by_a_search(tab: SearchTab, monkeypatch: pytest.MonkeyPatch) -> None:
     here = ["cross-encoder/ms-marco-MiniLM-L6-v2"]
     monkeypatch.setattr(source, "weights_here", lambda reference: reference in here)
-    offered = [value for _, value in tab.refresh(PLACE)[tab.reranker].choices]
+    offered = [value for _, value in tab.refresh(PLACE)[tab.ask.reranker].choices]
     assert "starter-reranker" in offered and [one for one in offered if "/" in one] == here
     rest = (1, 10, None, "")
     with pytest.raises(WorkbenchError, match=r"is not on this computer yet\. Fetch it with “Add a model”"):
-        tab.search(PLACE, "text", "tea", None, None, None, "", "", "BAAI/bge-reranker-v2-m3", *rest)
+        tab.ask.search(PLACE, "text", "tea", None, None, None, "", "", "BAAI/bge-reranker-v2-m3", *rest)

@@ -20,7 +20,7 @@ from workbench.ui import part_review_views as views
 from workbench.ui.choices import collection_in_hand
 from workbench.ui.page import LISTEN_JS, Page, Widgets
 from workbench.ui.place import Place
-from workbench.ui.search_views import captions
+from workbench.ui.search.views import captions
 from workbench.workspace import Workspace, check_name
 
 BATCH = 8

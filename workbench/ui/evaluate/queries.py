@@ -11,12 +11,12 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation import report
 from workbench.index.registry import list_indexes
 from workbench.models.checkpoint import RUN, run_name
-from workbench.ui.asked import Named
 from workbench.ui.evaluate import again, queries_views, ranking_views
 from workbench.ui.evaluate.compared import Compared, Opened, full_size, models_of, open_query
 from workbench.ui.evaluate.views import Shown, in_hand
 from workbench.ui.page import LISTEN_JS, Page, Widgets, view
 from workbench.ui.place import Place
+from workbench.ui.search.asked import Named
 
 PAGE = 6
 # Stays where it is while the panel is drawn anew, so that what is written into it is read out.

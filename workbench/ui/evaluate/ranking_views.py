@@ -13,7 +13,7 @@ from workbench.ui.evaluate.compared import Opened
 from workbench.ui.evaluate.queries_views import rank
 from workbench.ui.evaluate.views import Shown
 from workbench.ui.media_route import MediaRoute
-from workbench.ui.search_views import captions
+from workbench.ui.search.views import captions
 
 RIGHT_SHOWN = 6
 JOINED = (

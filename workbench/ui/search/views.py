@@ -12,10 +12,11 @@ from workbench.errors import WorkbenchError
 from workbench.index.fields import Condition
 from workbench.index.registry import IndexCard
 from workbench.index.results import Hit, SearchResult
-from workbench.ui import cards, feedback_views, words
+from workbench.ui import cards, words
 from workbench.ui.choices import model_name
 from workbench.ui.data_views import has_media, item_box
 from workbench.ui.media_route import MediaRoute
+from workbench.ui.search import feedback_views
 from workbench.workspace import Workspace
 
 

@@ -14,9 +14,9 @@ from workbench.collection.store import Item, list_collections, open_collection
 from workbench.errors import WorkbenchError
 from workbench.index.recent import Recent
 from workbench.index.results import Hit, SearchResult
-from workbench.ui import feedback_views
 from workbench.ui.page import Page, Widgets, tell
 from workbench.ui.place import Place
+from workbench.ui.search import feedback_views
 from workbench.workspace import check_name
 
 KEPT_BYTES = 1 << 28
