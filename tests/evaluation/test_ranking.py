@@ -166,3 +166,22 @@ def test_a_gpu_is_used_where_torch_has_one_and_there_is_much_to_do(monkeypatch):
     assert isinstance(products.products_for(products.WORTH_MOVING), products.Plain)
     monkeypatch.delitem(sys.modules, "torch")
     assert isinstance(products.products_for(products.WORTH_MOVING), products.Plain)
+
+
+def test_where_the_device_is_full_the_processor_ranks_from_the_beginning(monkeypatch, caplog, small_blocks):
+    torch = pytest.importorskip("torch")
+    queries, documents = unit(20, 16, 31), unit(3000, 16, 32)
+    wanted, _ = ranked(queries, documents)
+    asked = []
+
+    def above(self, query_block, block, bounds):
+        asked.append(len(block))
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(products.OnDevice, "above", above)
+    positions, _ = ranked(queries, documents, device="cpu")
+    assert positions.tolist() == wanted.tolist() and len(asked) == 1
+    assert "the processor does it" in caplog.text
+    monkeypatch.setattr(products.OnDevice, "above", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        ranked(queries, documents, device="cpu")

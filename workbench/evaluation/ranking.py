@@ -8,15 +8,18 @@ Positions follow the ids (see `held_out`), which is also the rule of Sentence Tr
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from workbench.evaluation.precision import RESCORED, Coder, coder
-from workbench.evaluation.products import TILE, Exact, Products, products_for
+from workbench.evaluation.products import TILE, Exact, Plain, Products, products_for
+from workbench.memory import is_out_of_memory
 from workbench.models.vectors import truncate
 
+LOG = logging.getLogger(__name__)
 TOP = 100
 SPARE = 28
 FEW = 4096
@@ -135,7 +138,18 @@ class _Scan:
         return _Scan(self.documents, self.count, self.encode, Exact())
 
     def ranked(self, queries: np.ndarray, top: int) -> np.ndarray:
-        """The `top` best keys of each query, best first, by the products."""
+        """The `top` best keys of each query, best first, by the products; without the device once it is full."""
+        try:
+            return self._ranked(queries, top)
+        except Exception as error:
+            if isinstance(self._products, Plain) or not is_out_of_memory(error):
+                raise
+            LOG.warning("the device has too little memory left for ranking, so the processor does it: %s", error)
+        # Past the except block, where the error would still hold what lies on the device.
+        self._products = Plain()
+        return self._ranked(queries, top)
+
+    def _ranked(self, queries: np.ndarray, top: int) -> np.ndarray:
         parts = [queries[start:stop] for start, stop in blocks(len(queries), QUERY_BLOCK)]
         asked = [(self._products.place(part), _Places(len(part), top)) for part in parts]
         for start, stop in document_blocks(self.count, self._products.most(queries.shape[1])):
