@@ -25,6 +25,7 @@ from workbench.index.memory import Matrix, load_matrix
 from workbench.index.recent import Recent
 from workbench.index.registry import IndexCard, get_index, live_table
 from workbench.index.results import Hit, SearchResult
+from workbench.index.scoring import Scorer
 from workbench.models.checkpoint import run_name
 from workbench.workspace import Workspace
 
@@ -105,6 +106,15 @@ class Searcher:
             except _Replaced:
                 continue
         raise WorkbenchError(f"The index “{index}” is being replaced again and again. Wait, then search again.")
+
+    def scorer(self, index: str, query: Item, *, reranker: str | None = None, dimension: int | None = None) -> Scorer:
+        """How well given documents answer a query, scored as a search with these choices scores them.
+
+        Raises WorkbenchError as `search` does.
+        """
+        card = get_index(self._workspace, index)
+        model = self._embedder(card, None) if reranker is None else self._models.reranker(reranker)
+        return Scorer(card, query, model, reranker is not None, _size(card, dimension), self._collection(card))
 
     def _search(self, card: IndexCard, wish: _Wish) -> SearchResult:
         size = _size(card, wish.dimension)
