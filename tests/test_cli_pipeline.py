@@ -58,7 +58,7 @@ def test_what_a_remote_reranker_gets_is_told_before_anything_is_sent(
             "milliseconds": {"total": None},
             "gain": None,
         }
-        return {**spec, "documents": HELD, "rows": [row], "words": "It is done."}
+        return {**spec, "dimension": 16, "documents": HELD, "rows": [row], "words": "It is done."}
 
     monkeypatch.setattr(cli_pipeline, "do_job", do_job)
     done = pipeline("--reranker", "remote:judge")

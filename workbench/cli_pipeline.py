@@ -30,6 +30,9 @@ def pipeline(
     fuse: Annotated[bool, typer.Option("--fuse", help="Full text beside the first stage.")] = False,
     direction: Annotated[str, typer.Option(metavar="D", help="For example text->image; all as uploaded.")] = "all",
     queries: Annotated[int, typer.Option(help="Ask at most so many of the held-out queries.")] = 200,
+    dimension: Annotated[
+        int | None, typer.Option(min=2, help="Compare this many dimensions in the first stage.")
+    ] = None,
     evaluation: Annotated[str, typer.Option(metavar="E", help="Keep the result in this evaluation.")] = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -51,6 +54,7 @@ def pipeline(
             direction=direction,
             queries=queries,
             evaluation=evaluation or None,
+            dimension=dimension,
         )
         tell_previews(preview_second_stage(opened, spec))
         result = do_job(opened, "pipeline", jobs.free_name(opened, f"pipeline-{collection}"), spec)
@@ -73,7 +77,7 @@ def pipeline_table(result: dict[str, Any]) -> str:
             ]
         )
     asked = f"{result['queries']:,} queries of “{result['collection']}” ({result['direction']})"
-    lines = [f"{result['model']}, {asked}, {result['documents']:,} documents"]
+    lines = [f"{result['model']} at {result['dimension']:,} dimensions, {asked}, {result['documents']:,} documents"]
     lines.append(table(["stage", "ndcg@10", "gain", "", "ms a query"], rows))
     return "\n".join([*lines, result["words"]])
 

@@ -94,6 +94,14 @@ def test_the_embedder_alone_scores_what_an_evaluation_says(workspace, texts):
     assert row(found, "embedder")["metrics"] == pytest.approx(alone.metrics())
 
 
+def test_the_first_stage_compares_at_the_size_it_is_told(workspace, texts):
+    found = measure_pipeline(workspace, "texts", "toy", reranker="judge", queries=1000, dimension=2, **loaded())
+    alone = score_embedder(ToyEmbedder(noise=2.5), texts, [2])
+    assert found["dimension"] == 2
+    assert row(found, "embedder")["metrics"] == pytest.approx(alone.metrics())
+    assert alone.metrics() != pytest.approx(score_embedder(ToyEmbedder(noise=2.5), texts).metrics())
+
+
 def test_no_relevant_document_is_slipped_in(workspace, texts):
     """A reranker that knows everything can put first only what the first stage has among its first N."""
     found = measure_pipeline(workspace, "texts", "toy", reranker="judge", queries=1000, **loaded(noise=4.0))
@@ -254,7 +262,7 @@ def test_it_can_be_stopped_while_it_reranks(workspace, texts):
 def made(model="toy", reranker="judge", created=1.0):
     return {
         "collection": "texts", "model": model, "reranker": reranker, "fused": False, "direction": "all", "queries": 80,
-        "created": created,
+        "dimension": 16, "created": created,
     }  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def measured(reranker: str = "run:judge", created: float = 5.0, **changes: Any) 
 
     return {
         "collection": "texts", "model": "starter", "reranker": reranker, "fused": False, "direction": "all",
-        "queries": 30, "documents": 30, "device": "cpu", "words": "Reranking the first 10 <helps>.",
+        "queries": 30, "documents": 30, "dimension": 16, "device": "cpu", "words": "Reranking the first 10 <helps>.",
         "rows": [row("embedder", 0, 0.7, 4.0, None), row("reranked", 10, 0.75, 40.0, 0.05),
                  row("reranked", 20, 0.76, None, 0.06)],
         "stop": {"top": 10}, "collection_fingerprint": "", "created": created, **changes,
@@ -140,7 +140,7 @@ def test_the_button_starts_a_job_that_is_shown_with_its_progress(tab: EvaluateTa
     assert (work, name) == ("pipeline", "pipeline-texts")
     assert spec == {
         "collection": "texts", "model": "starter", "reranker": "starter-reranker", "fuse": True, "direction": "all",
-        "queries": 25, "evaluation": "made",
+        "queries": 25, "dimension": None, "evaluation": "made",
     }  # fmt: skip
     assert "Measuring starter + full text + starter-reranker" in changed[pipelines.job]
     assert not changed[pipelines.start].interactive and changed[pipelines.timer].active
@@ -191,8 +191,26 @@ def test_what_leaves_the_computer_is_told_before_and_only_to_its_owner(
     assert pipelines.show_sends(PLACE, "", "starter-reranker", "all", 20)[pipelines.sends] == ""
     choices = tab.refresh(PLACE)[pipelines.reranker].choices
     assert ("judge (at localhost)", "remote:judge") in choices
-    pipelines.start_pipeline(PLACE, "", "remote:judge", "all", 20, False)
-    assert [spec["reranker"] for _, _, spec in started] == ["remote:judge"]
+    pipelines.start_pipeline(PLACE, "", "remote:judge", "all", 20, False, "16")
+    assert [(spec["reranker"], spec["dimension"]) for _, _, spec in started] == [("remote:judge", 16)]
+
+
+def test_a_key_given_here_reaches_the_job_and_neither_its_spec_nor_the_page(
+    tab: EvaluateTab, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_remote(workspace, {"name": "judge", "shape": "tei-rerank", "address": "http://localhost:1/v1"})
+    pipelines, handed = part(tab), []
+    monkeypatch.setattr(jobs, "start", lambda *given, environment: handed.append((given[3], environment)))
+    tab.page.may_run_code = True
+    shown = pipelines.show_sends(PLACE, "", "remote:judge", "all", 20)
+    assert shown[pipelines.key].visible and shown[pipelines.key].label == "Key for remote:judge"
+    assert not pipelines.show_sends(PLACE, "", "starter-reranker", "all", 20)[pipelines.key].visible
+    after = pipelines.start_pipeline(PLACE, "", "remote:judge", "all", 20, False, "", "sk-secret")
+    assert after[pipelines.key] == ""
+    ((spec, environment),) = handed
+    assert "sk-secret" not in str(spec) and "sk-secret" in str(environment)
+    pipelines.start_pipeline(PLACE, "", "starter-reranker", "all", 20, False, "", "sk-secret")
+    assert handed[1][1] == {}, "nobody remote: the key goes nowhere"
 
 
 def floor(model: str, ndcg: float, direction: str = "all") -> dict[str, Any]:

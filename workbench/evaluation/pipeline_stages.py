@@ -49,17 +49,20 @@ def by_embedder(
     asked: Direction,
     cache: Path | None = None,
     progress: Progress | None = None,
+    dimension: int | None = None,
 ) -> Stage:
     """The embedder alone: the query's vector, then the nearest of all documents, compared exactly.
 
     asked: some of the sources of the direction `name`. With a cache all of them are encoded, as an evaluation does.
+    dimension: the size that vectors are cut to, else the model's own.
     """
     whole = HeldOut({name: asked}) if cache is None else held
     vectors = encode_held_out(embedder, collection, whole, names=[name], cache=cache, progress=progress)
-    found, _ = rankings(vectors, asked, embedder.dimension)
+    size = dimension or embedder.dimension
+    found, _ = rankings(vectors, asked, size)
     times = {
         "encode": _encode_time(embedder, collection, asked),
-        "search": _search_time(embedder.dimension, len(asked.target_rows)),
+        "search": _search_time(size, len(asked.target_rows)),
     }
     return Stage(_filled(found), times)
 

@@ -23,7 +23,7 @@ from workbench.evaluation.pipeline_stages import Stage, by_embedder, by_full_tex
 from workbench.evaluation.pipeline_words import pipeline_words
 from workbench.evaluation.reranking import RerankerLike, sampled
 from workbench.evaluation.results import change_evaluation, load_evaluation, vector_cache
-from workbench.evaluation.scoring import check_supports
+from workbench.evaluation.scoring import check_supports, chosen_dimensions
 from workbench.evaluation.statistics import compare, correct_for_many, mean_interval
 from workbench.evaluation.vectors import EmbedderLike, Progress
 from workbench.job_folder import JobFolder
@@ -33,7 +33,7 @@ from workbench.workspace import Workspace
 
 QUERIES = 200
 FEWEST, MOST = 10, 10_000
-SAME = ("model", "reranker", "fused", "direction", "queries")
+SAME = ("model", "dimension", "reranker", "fused", "direction", "queries")
 Load = Callable[[Workspace, str], Any]
 
 
@@ -47,9 +47,11 @@ def pipeline_spec(
     direction: str = ALL,
     queries: int = QUERIES,
     evaluation: str | None = None,
+    dimension: int | None = None,
 ) -> dict[str, Any]:
     """The spec of a `pipeline` job, checked as far as can be known at once.
 
+    dimension: the size at which the first stage compares, else the model's own.
     Raises WorkbenchError for what cannot be measured, or an evaluation that is not there or of another collection.
     """
     if not reranker and not fuse:
@@ -69,7 +71,7 @@ def pipeline_spec(
         _check_reads(workspace, reference, opened, asked, direction)
     return {
         "collection": collection, "model": model, "reranker": reranker or None, "fuse": bool(fuse),
-        "direction": direction, "queries": int(queries), "evaluation": evaluation or None,
+        "direction": direction, "queries": int(queries), "dimension": dimension, "evaluation": evaluation or None,
     }  # fmt: skip
 
 
@@ -93,13 +95,15 @@ def measure_pipeline(
     fuse: bool = False,
     direction: str = ALL,
     queries: int = QUERIES,
+    dimension: int | None = None,
     progress: Progress | None = None,
     load_first: Load | None = None,
     load_second: Load | None = None,
 ) -> dict[str, Any]:
     """Score an embedder alone, fused with full text if wanted, and its first results in the order of a reranker.
 
-    queries: at most so many, the same ones every time. load_first, load_second: else `models.load_embedder` and
+    queries: at most so many, the same ones every time. dimension: the size at which the first stage compares, else its
+    own. load_first, load_second: else `models.load_embedder` and
     `models.load_reranker`. progress(done, total, note) may raise Stopped.
 
     Returns {"collection", "model", "reranker", "fused", "direction", "dimension", "queries", "documents", "device",
@@ -117,9 +121,10 @@ def measure_pipeline(
     held, asked = _asked(opened, direction, queries, fuse)
     report(0, 1, "Loading the models")
     embedder, second = _load(workspace, model, reranker, load_first, load_second)
+    size = chosen_dimensions(embedder, [dimension])[0][0] if dimension else embedder.dimension
     for one in (embedder, second):
         check_supports(one, opened, HeldOut({direction: asked}), [direction])
-    first = by_embedder(embedder, opened, held, direction, asked, vector_cache(workspace), progress)
+    first = by_embedder(embedder, opened, held, direction, asked, vector_cache(workspace), progress, dimension)
     stages = {("embedder", 0): first}
     if fuse:
         stages["full_text", 0] = by_full_text(opened, asked, progress)
@@ -136,7 +141,7 @@ def measure_pipeline(
         "reranker": reranker or None,
         "fused": bool(fuse),
         "direction": direction,
-        "dimension": embedder.dimension,
+        "dimension": size,
         "queries": len(asked.source_rows),
         "documents": len(asked.target_rows),
         "device": str(getattr(embedder, "device", "")),

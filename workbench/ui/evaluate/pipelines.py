@@ -12,8 +12,9 @@ from workbench.evaluation import report
 from workbench.evaluation.pipelines import FEWEST, MOST, QUERIES, pipeline_spec
 from workbench.evaluation.remote_cost import preview_second_stage
 from workbench.job_folder import JobFolder
-from workbench.models.remote import PREFIX
+from workbench.models.remote import PREFIX, remote_model
 from workbench.models.remote_check import preview_words
+from workbench.models.remote_keys import handed_keys
 from workbench.models.source import typed_reference
 from workbench.ui import cards, job_views, plots, words
 from workbench.ui.choices import embedder_choices, model_name, remote_choices, reranker_choices, with_limits
@@ -24,6 +25,7 @@ from workbench.ui.place import Place
 
 WORK = "pipeline"
 EVALUATED, NONE = "", ""
+WHOLE = ""
 STARTER = [("starter-reranker (offline)", "starter-reranker")]
 TICK_SECONDS = 1.5
 
@@ -43,8 +45,10 @@ class PipelinesPart:
                 self._make_form()
         self.timer = gr.Timer(TICK_SECONDS, active=False)
         self.seen = gr.Textbox(visible="hidden", label="Seen")
-        self.results = [self.job, self.plot, self.told, self.start, self.timer, self.seen]
-        self.widgets = [self.column, self.form, self.model, self.reranker, self.direction, *self.results]
+        self.results = [self.job, self.plot, self.told, self.start, self.key, self.timer, self.seen]
+        self.widgets = [
+            self.column, self.form, self.model, self.reranker, self.direction, self.size, *self.results,
+        ]  # fmt: skip
         self._wire()
 
     def _make_form(self) -> None:
@@ -61,6 +65,7 @@ class PipelinesPart:
         with gr.Row(elem_classes=["form-row"]):
             self.direction = gr.Dropdown([("as uploaded", "all")], value="all", label="Direction",
                                          elem_id="pipelines-direction")  # fmt: skip
+            self.size = gr.Dropdown([("all", WHOLE)], value=WHOLE, label="Dimensions", elem_id="pipelines-size")
             self.queries = gr.Number(
                 QUERIES, label="Queries", precision=0, minimum=FEWEST, maximum=MOST, elem_id="pipelines-queries"
             )
@@ -69,16 +74,21 @@ class PipelinesPart:
             info="Both lists are merged by rank. Needs texts on both sides.",
         )  # fmt: skip
         self.sends = view("pipelines-sends")
+        self.key = gr.Textbox(
+            label="Key", type="password", max_length=1000, visible=False, elem_id="pipelines-key",
+            info="For this measurement only; it is kept nowhere. Empty: the environment's.",
+        )  # fmt: skip
         self.start = gr.Button("Measure", variant="primary", elem_id="pipelines-start")
 
     def _wire(self) -> None:
         page = self.page
         asked: list[Any] = [self.model, self.reranker, self.direction, self.queries, self.fuse]
-        page.on([self.start.click], self.start_pipeline, asked, self.results)
+        page.on([self.start.click], self.start_pipeline, [*asked, self.size, self.key], self.results)
         page.on([self.job.click], self.use_view, [], self.results)
         page.on([self.timer.tick], self.watch_pipeline, [self.seen], self.results, keeps=True)
         # A box that is ticked changes nothing of what is sent.
-        page.on([one.change for one in asked[:4]], self.show_sends, asked[:4], [self.sends], keeps=True)
+        page.on([one.change for one in asked[:4]], self.show_sends, asked[:4], [self.sends, self.key],
+                keeps=True)  # fmt: skip
 
     def draw(self, place: Place, shown: Shown) -> Widgets:
         """What has been measured, what is being measured, and the form."""
@@ -97,6 +107,7 @@ class PipelinesPart:
             self.model: gr.Dropdown(choices=models),
             self.reranker: gr.Dropdown(choices=rerankers),
             self.direction: gr.Dropdown(choices=directions),
+            self.size: gr.Dropdown(choices=[("all", WHOLE), *_sizes(shown)]),
             **self._results(shown),
         }
 
@@ -112,23 +123,31 @@ class PipelinesPart:
         return None if self._seen(shown) == seen else self._results(shown)
 
     def start_pipeline(
-        self, place: Place, model: str, reranker: str, direction: str, queries: int | None, fuse: bool
-    ) -> Widgets:
+        self, place: Place, model: str, reranker: str, direction: str, queries: int | None, fuse: bool,
+        size: str = WHOLE, key: str = "",
+    ) -> Widgets:  # fmt: skip
         """Begin to measure in the background; what is found is kept in the evaluation in hand."""
         shown = in_hand(self.page.workspace, place)
         spec = self._spec(shown, model, reranker, direction, queries, fuse)
+        spec["dimension"] = int(size) if size else None
         name = jobs.free_name(self.page.workspace, f"pipeline-{spec['collection']}")
-        jobs.start(self.page.workspace, WORK, name, spec)
-        return self._results(shown)
+        keyed = _keyed(spec["model"], spec["reranker"]) if (key or "").strip() else ""
+        environment = handed_keys([(remote_model(self.page.workspace, keyed), key)]) if keyed else {}
+        jobs.start(self.page.workspace, WORK, name, spec, environment=environment)
+        return {**self._results(shown), self.key: ""}
 
     def show_sends(self, place: Place, model: str, reranker: str, direction: str, queries: int | None) -> Widgets:
         """Who gets how much of the collection if this is measured; nothing where no model is remote."""
         asked = model or "", reranker or ""
         if not self.page.may_run_code or not any(one.startswith(PREFIX) for one in asked) or not queries:
-            return {self.sends: ""}
+            return {self.sends: "", self.key: gr.Textbox(visible=False)}
         spec = self._spec(in_hand(self.page.workspace, place), model, reranker, direction, queries, not reranker)
         told = [preview_words(one) for one in preview_second_stage(self.page.workspace, spec)]
-        return {self.sends: cards.notice("What leaves this computer:", told, tone="warn", closable=False)}
+        label = f"Key for {model_name(_keyed(*asked))}"
+        return {
+            self.sends: cards.notice("What leaves this computer:", told, tone="warn", closable=False),
+            self.key: gr.Textbox(visible=True, label=label),
+        }
 
     def use_view(self, place: Place, event: gr.EventData) -> Widgets:
         """What the buttons of a job card do."""
@@ -177,3 +196,14 @@ class PipelinesPart:
     def _seen(self, shown: Shown) -> str:
         measured = (str(one["created"]) for one in shown.evaluation.get("pipelines") or [])
         return " ".join([str(shown.evaluation["evaluation"]), *measured, *(job.etag() for job in self._jobs(shown))])
+
+
+def _keyed(model: str, reranker: str | None) -> str:
+    """Which of the two a key is for: the reranker if it is remote, else the first stage if that is; else none."""
+    return next((one for one in (reranker, model) if one and one.startswith(PREFIX)), "")
+
+
+def _sizes(shown: Shown) -> list[tuple[str, str]]:
+    """The sizes that the models of the evaluation were scored at, the largest first."""
+    sizes = sorted({int(row["dimension"]) for row in shown.evaluation["results"]}, reverse=True)
+    return [(f"{size:,}", str(size)) for size in sizes]

@@ -45,7 +45,8 @@ def _card(pipeline: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
     asked = words.count(pipeline["queries"], "query", "queries")
     where = f" ({pipeline['device']})" if pipeline["device"] else ""
     notes = [
-        f"{asked} against {words.count(pipeline['documents'], 'document')}, {words.direction(pipeline['direction'])}.",
+        f"{asked} against {words.count(pipeline['documents'], 'document')}, {words.direction(pipeline['direction'])}, "
+        f"{pipeline['dimension']:,} dimensions.",
         f"Times are medians on this computer{where}, each query asked alone.",
     ]
     if pipeline["collection_fingerprint"] != evaluation.get("collection_fingerprint"):

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from workbench.collection import review, review_sent
+from workbench.collection.named import Named
 from workbench.errors import WorkbenchError
 from workbench.evaluation import report
 from workbench.index.registry import list_indexes
@@ -16,7 +17,6 @@ from workbench.ui.evaluate.compared import Compared, Opened, full_size, models_o
 from workbench.ui.evaluate.views import Shown, in_hand
 from workbench.ui.page import LISTEN_JS, Page, Widgets, view
 from workbench.ui.place import Place
-from workbench.ui.search.asked import Named
 
 PAGE = 6
 # Stays where it is while the panel is drawn anew, so that what is written into it is read out.
