@@ -115,9 +115,19 @@ window.wb = (() => {
   // Feedback: which search the results on the page are of, and which of their buttons are pressed.
   const asked = () => document.querySelector("#search-results [data-asked]")?.dataset.asked || "";
 
+  // A file made of a text that was sent.
+  function keep(value) {
+    if (!value) return;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([value.text], { type: "text/csv" }));
+    link.download = value.name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+
   function marked(value) {
     if (!value) return;
-    for (const button of document.querySelectorAll("#search-results [data-asked]")) {
+    for (const button of document.querySelectorAll("[data-verdict][data-asked]")) {
       if (button.dataset.asked !== value.asked) continue;
       button.setAttribute("aria-pressed", String(value.verdicts[button.dataset.document] === button.dataset.verdict));
     }
@@ -247,5 +257,5 @@ window.wb = (() => {
     return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   }
 
-  return { plot, escape, place, setPlace, markTab, opened, open, listen, details, filters, asked, marked, setTheme, preferredTheme, toggleTheme, dark };
+  return { plot, escape, place, setPlace, markTab, opened, open, listen, details, filters, asked, marked, keep, setTheme, preferredTheme, toggleTheme, dark };
 })();

@@ -14,6 +14,7 @@ from tests.ui.evaluated import HELD, document_id, make_evaluated, query_id
 from tests.ui.small import NASTY
 from workbench import jobs
 from workbench.cli_words import evaluation_words
+from workbench.collection.named import Named
 from workbench.collection.review import take_back
 from workbench.collection.review_sent import judged_now, sent
 from workbench.collection.store import open_collection, remove_collection
@@ -29,7 +30,6 @@ from workbench.ui.page import Page
 from workbench.ui.place import Place
 from workbench.ui.search import in_hand
 from workbench.ui.search import tab as frame
-from workbench.ui.search.asked import Named
 from workbench.ui.search.tab import SearchTab
 from workbench.workspace import Workspace, open_workspace
 
@@ -330,7 +330,7 @@ def test_without_an_index_of_its_collection_search_says_so_with_the_button_that_
         "There is no index of “things” yet" in drawn[tab.ask.asked.view] and "asked-make" in drawn[tab.ask.asked.view]
     )
     assert drawn[tab.ask.main].visible is False
-    assert tab.ask.search_asked(ASKED, drawn[tab.ask.asked.view], "any", "", "", 50, 10, "", "") is None
+    assert tab.ask.search_asked(ASKED, "", "", "") is None
     started: list[dict[str, Any]] = []
     monkeypatch.setattr(jobs, "start", lambda workspace, work, name, spec: started.append(spec))
     place = tab.use_view(ASKED, Pressed(act="make"))[tab.page.place]
@@ -343,8 +343,10 @@ def test_the_item_of_the_address_is_asked_and_gives_way_to_what_is_asked_by_hand
     searching: Callable[..., SearchTab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tab = searching(index_of("other", "other"), index_of("things", "mine"))
-    drawn = tab.refresh(ASKED)[tab.ask.asked.view]
-    assert "thing 3" in drawn
+    asked, document = ASKED, ASKED.at(asked=Named("things", "corpus", document_id(3)).write())
+    drawn = tab.refresh(asked)
+    assert "thing 3" in drawn[tab.ask.asked.view]
+    opening, other = drawn[tab.ask.opening], tab.refresh(document)[tab.ask.opening]
     queries: list[tuple[str, Any]] = []
 
     def ask(index: str, query: Any, **_: Any) -> Any:
@@ -354,12 +356,10 @@ def test_the_item_of_the_address_is_asked_and_gives_way_to_what_is_asked_by_hand
     monkeypatch.setattr(tab.ask.searcher, "search", ask)
     options = ("any", "", "", 50, 10, "", "")
     for press in (
-        lambda: tab.ask.search_asked(ASKED, drawn, *options),
+        lambda: tab.ask.search_asked(ASKED, opening, "", ""),
         lambda: tab.ask.search(ASKED, "text", " ", None, None, None, *options),
         lambda: tab.ask.search(ASKED, "text", "else", None, None, None, *options),
-        lambda: tab.ask.search_asked(
-            ASKED.at(asked=Named("things", "corpus", document_id(3)).write()), drawn, *options
-        ),
+        lambda: tab.ask.search_asked(document, other, "", ""),
     ):
         with pytest.raises(WorkbenchError, match="stop here"):
             press()
@@ -367,7 +367,8 @@ def test_the_item_of_the_address_is_asked_and_gives_way_to_what_is_asked_by_hand
     assert [query.text for _, query in queries[:3]] == ["thing 3", "thing 3", "else"]
     assert queries[0][1].id == query_id(3)
     assert queries[3][1].image and queries[3][1].id == "", "a document that asks is a query of its own"
-    assert tab.ask.search_asked(ASKED, "", *options) is None, "it was put away meanwhile"
+    assert tab.ask.search_asked(ASKED.at(asked=""), opening, "", "") is None, "it was put away meanwhile"
+    assert tab.ask.search_asked(ASKED, opening, opening, "") is None, "it has been answered"
 
 
 @pytest.mark.parametrize(
@@ -380,7 +381,8 @@ def test_what_is_not_in_the_collection_is_not_asked(
     drawn = tab.refresh(ASKED.at(asked=told))[tab.ask.asked.view]
     assert "asked-put-away" in drawn and "passwd" not in drawn
     monkeypatch.setattr(tab.ask.searcher, "search", lambda *_, **__: pytest.fail("something was searched for"))
-    assert tab.ask.search_asked(ASKED.at(asked=told), drawn, "any", "", "", 50, 10, "", "") is None
+    assert not tab.refresh(ASKED.at(asked=told)).get(tab.ask.opening)
+    assert tab.ask.search_asked(ASKED.at(asked=told), f"mine@1.0\n{told}\n\n", "", "") is None
     removed = ASKED.at(asked="gone:queries:1")
     assert "There is no collection named “gone”" in tab.refresh(removed)[tab.ask.asked.view]
     assert "thing 3" in tab.refresh(ASKED.at(collection="other"))[tab.ask.asked.view], "it names its own collection"

@@ -58,10 +58,10 @@ def test_what_is_chosen_stays_while_an_index_is_made_and_is_drawn_again_when_it_
     tab: SearchTab, job: JobFolder, listed: list[IndexCard]
 ) -> None:
     choices = {
-        tab.ask.modality,
-        tab.ask.dimension,
-        tab.ask.reranker,
-        tab.ask.filters,
+        tab.ask.options.modality,
+        tab.ask.options.dimension,
+        tab.ask.options.reranker,
+        tab.ask.options.filters,
         tab.collection,
         tab.model,
         tab.form,
@@ -85,11 +85,11 @@ def test_another_index_that_comes_into_view_brings_its_choices(tab: SearchTab, j
     seen = tab.refresh(place)[tab.seen]
     job.write_status(state="finished")
     changed = tab.watch_index(place, seen)
-    assert changed is not None and tab.ask.dimension in changed
+    assert changed is not None and tab.ask.options.dimension in changed
 
 
 def test_the_sizes_offered_are_whole_halves(tab: SearchTab) -> None:
-    assert [value for _, value in tab.refresh(PLACE)[tab.ask.dimension].choices] == ["300", "150", "75"]
+    assert [value for _, value in tab.refresh(PLACE)[tab.ask.options.dimension].choices] == ["300", "150", "75"]
 
 
 def test_a_picture_that_has_left_its_collection_is_shown_as_the_index_kept_it(
@@ -109,7 +109,7 @@ def test_a_picture_that_has_left_its_collection_is_shown_as_the_index_kept_it(
 def test_no_reranker_is_fetched_by_a_search(tab: SearchTab, monkeypatch: pytest.MonkeyPatch) -> None:
     here = ["cross-encoder/ms-marco-MiniLM-L6-v2"]
     monkeypatch.setattr(source, "weights_here", lambda reference: reference in here)
-    offered = [value for _, value in tab.refresh(PLACE)[tab.ask.reranker].choices]
+    offered = [value for _, value in tab.refresh(PLACE)[tab.ask.options.reranker].choices]
     assert "starter-reranker" in offered and [one for one in offered if "/" in one] == here
     rest = (1, 10, None, "")
     with pytest.raises(WorkbenchError, match=r"is not on this computer yet\. Fetch it with “Add a model”"):

@@ -9,11 +9,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+from workbench.index.question import LONGEST_HOW, LONGEST_WORDS
 from workbench.workspace import NAME_PATTERN
 
 LONGEST_ID = 1000
-# The ids of a user's items may be anything. They are looked up among ids, and never become part of a path.
-ITEMS = ("asked", "query")
+# The ids of a user's items, and what is searched for, may be anything. Ids are looked up among ids, words are only
+# searched for, and neither becomes part of a path. By the longest that each may be.
+FREE = {"asked": LONGEST_ID, "query": LONGEST_ID, "q": LONGEST_WORDS, "how": LONGEST_HOW}
 TABS = ("data", "train", "runs", "evaluate", "search")
 
 
@@ -22,7 +24,8 @@ class Place:
     """The tab and the names chosen; an empty name means "the newest there is".
 
     part: what of the Data tab, or of the Evaluate tab, is shown. compared, query, family: what is opened there, see
-    `evaluate.compared`. asked: the item that Search is asked with, see `asked`.
+    `evaluate.compared`. asked: the item that Search is asked with, see `asked`. q, how: the words that Search is asked
+    with and all else that the search asks for, see `index.question`.
     """
 
     tab: str = "data"
@@ -35,6 +38,8 @@ class Place:
     query: str = ""
     family: str = ""
     asked: str = ""
+    q: str = ""
+    how: str = ""
 
     @classmethod
     def read(cls, query: str) -> Place:
@@ -56,4 +61,4 @@ class Place:
 
 
 def _fits(field: str, value: str) -> bool:
-    return len(value) <= LONGEST_ID if field in ITEMS else bool(NAME_PATTERN.fullmatch(value))
+    return len(value) <= FREE[field] if field in FREE else bool(NAME_PATTERN.fullmatch(value))

@@ -5,10 +5,11 @@ Another tab sends the page there; a refresh or a shared address asks the same ag
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from workbench.collection.store import SIDES, Collection, Item, open_collection
+from workbench.collection.named import Named
+from workbench.collection.store import Collection, Item
 from workbench.errors import WorkbenchError
 from workbench.index.registry import IndexCard
 from workbench.ui import cards, words
@@ -16,29 +17,6 @@ from workbench.ui.choices import embedder_choices, model_name
 from workbench.ui.data_views import has_media, item_box
 from workbench.ui.page import Page, view
 from workbench.ui.place import Place
-from workbench.workspace import NAME_PATTERN
-
-
-@dataclass(frozen=True)
-class Named:
-    """An item by its collection, its side (`queries` or `corpus`) and its id."""
-
-    collection: str
-    side: str
-    id: str
-
-    @classmethod
-    def read(cls, told: str) -> Named | None:
-        """What `write` wrote; None for anything else."""
-        collection, _, item = told.partition(":")
-        side, _, identifier = item.partition(":")
-        if not NAME_PATTERN.fullmatch(collection) or side not in SIDES or not identifier:
-            return None
-        return cls(collection, side, identifier)
-
-    def write(self) -> str:
-        """As the address names it."""
-        return f"{self.collection}:{self.side}:{self.id}"
 
 
 class Asked:
@@ -104,11 +82,7 @@ class Asked:
         named = Named.read(place.asked)
         if named is None:
             raise WorkbenchError("The address names no item to search with. Choose one on the Evaluate tab.")
-        collection = open_collection(self.page.workspace, named.collection)
-        rows = collection.query_rows if named.side == "queries" else collection.document_rows
-        if named.id not in rows:
-            raise WorkbenchError(f"What is to be searched for is no longer in the collection “{collection.name}”.")
-        return named, collection, rows[named.id]
+        return named, *named.find(self.page.workspace)
 
     def _box(self, place: Place) -> str:
         named, collection, row = self._find(place)

@@ -22,6 +22,7 @@ from workbench.workspace import check_name
 KEPT_BYTES = 1 << 28
 SEARCHED = ""
 NOBODY = "local"
+FORGOTTEN = "These results are from before the workbench was started anew. Search again first."
 MARKS_JS = "watch('value', () => wb.marked(props.value));"
 
 
@@ -30,14 +31,22 @@ class Asked:
     """One search: with what it asked, and what it found. Kept in memory only: a mark needs the question as it was."""
 
     query: Item
-    model: str
+    found: SearchResult
     collection: str
-    hits: dict[str, Hit]
+    how: str = ""
+
+    @property
+    def model(self) -> str:
+        return self.found.model
+
+    @property
+    def hits(self) -> dict[str, Hit]:
+        return {hit.id: hit for hit in self.found.hits}
 
     @property
     def nbytes(self) -> int:
         media = (self.query.image, self.query.audio, self.query.video)
-        return sum(len(data) for data in media if data) + 1000 * (1 + len(self.hits))
+        return sum(len(data) for data in media if data) + 1000 * (1 + len(self.found.hits))
 
 
 class Feedback:
@@ -56,19 +65,19 @@ class Feedback:
         self.marks = gr.HTML(elem_id="search-marks", html_template="<i></i>", js_on_load=MARKS_JS)
         self.shown = gr.Textbox(visible="hidden", label="Shown")
 
-    def wire(self, results: gr.HTML) -> None:
-        """Let the buttons on the results, and another choice of the collection, do something."""
+    def wire(self, *views: gr.HTML) -> None:
+        """Let the buttons on results, and another choice of the collection, do something."""
         page = self.page
         # In the queue: toasts travel with it.
-        page.on([results.click], self.mark, [self.collection], [self.marks, self.row, self.collection], queue=True,
-                each=True)  # fmt: skip
+        shown = [self.marks, self.row, self.collection]
+        page.on([one.click for one in views], self.mark, [self.collection], shown, queue=True, each=True)
         page.on([self.collection.change], self.choose, [self.collection, self.shown], [self.marks],
                 reads="wb.asked()")  # fmt: skip
 
-    def remember(self, query: Item, found: SearchResult, collection: str) -> str:
+    def remember(self, query: Item, found: SearchResult, collection: str, how: str = "") -> str:
         """Keep a search so that its results can be marked; returns the key that their buttons carry."""
         key = secrets.token_urlsafe(12)
-        asked = Asked(query, found.model, collection, {hit.id: hit for hit in found.hits})
+        asked = Asked(query, found, collection, how)
         self._asked.get(key, lambda: asked)
         return key
 
@@ -88,19 +97,22 @@ class Feedback:
 
     def choose(self, place: Place, chosen: str | None, key: str) -> Widgets | None:
         """Another collection: what it holds of this question already."""
-        asked = self._find(key)
-        if asked is None:
+        try:
+            asked = self.find(key)
+        except WorkbenchError:
             return None
         return {self.marks: {"asked": key, "verdicts": self.pressed(asked.query, chosen, asked.collection)}}
 
-    def mark(self, place: Place, chosen: str | None, event: gr.EventData, request: gr.Request) -> Widgets:
+    def mark(self, place: Place, chosen: str | None, event: gr.EventData, request: gr.Request) -> Widgets | None:
         """A press on one of the three buttons; the second press on the same one takes it back."""
         said: dict[str, Any] = dict(event._data)
+        if said["act"] != "mark":
+            return None
         key, document_id, verdict = (str(said.get(name, "")) for name in ("asked", "document", "verdict"))
-        asked = self._find(key)
-        hit = asked.hits.get(document_id) if asked else None
-        if asked is None or hit is None or verdict not in feedback_views.VERDICTS:
-            raise WorkbenchError("These results are from before the workbench was started anew. Search again first.")
+        asked = self.find(key)
+        hit = asked.hits.get(document_id)
+        if hit is None or verdict not in feedback_views.VERDICTS:
+            raise WorkbenchError(FORGOTTEN)
         name = check_name((chosen or asked.collection).strip(), "collection")
         if self.pressed(asked.query, name, asked.collection).get(document_id) == verdict:
             withdraw(self.page.workspace, name, asked.query, document_id)
@@ -128,11 +140,12 @@ class Feedback:
             )
         return open_collection(self.page.workspace, asked.collection).item("corpus", row)
 
-    def _find(self, key: str) -> Asked | None:
+    def find(self, key: str) -> Asked:
+        """A search that was remembered. Raises WorkbenchError if it is too long ago."""
         try:
             return self._asked.get(key, _nothing)
         except KeyError:
-            return None
+            raise WorkbenchError(FORGOTTEN) from None
 
 
 def _nothing() -> Asked:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from workbench.collection.named import Named
 from workbench.index.registry import IndexCard, list_indexes
 from workbench.ui import job_views
 from workbench.ui.place import Place
-from workbench.ui.search.asked import Named
 from workbench.workspace import Workspace
 
 

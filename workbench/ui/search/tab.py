@@ -126,7 +126,8 @@ class SearchTab:
         if act == "choose":
             chosen = get_index(self.page.workspace, str(said["index"]))
             asked = place.asked if chosen.collection == self.ask.asked.collection(place) else ""
-            place = place.at(index=chosen.name, collection=chosen.collection, asked=asked)
+            # The same words are asked of it; what was limited may not be there.
+            place = place.at(index=chosen.name, collection=chosen.collection, asked=asked, how="")
         elif act == "remove":
             remove_index(self.page.workspace, name)
             place = place.at(index="")

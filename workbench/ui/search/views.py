@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
-from typing import Any
 
 from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
-from workbench.index.fields import Condition
+from workbench.index.question import Question
 from workbench.index.registry import IndexCard
 from workbench.index.results import Hit, SearchResult
 from workbench.ui import cards, words
 from workbench.ui.choices import model_name
 from workbench.ui.data_views import has_media, item_box
 from workbench.ui.media_route import MediaRoute
-from workbench.ui.search import feedback_views
+from workbench.ui.search import around, feedback_views
 from workbench.workspace import Workspace
 
 
@@ -73,47 +70,6 @@ def foot(index: IndexCard) -> str:
     return cards.foot(f"{words.size(index.bytes)} · {kind} · made {words.clock(index.created)}", remove)
 
 
-def filters(index: IndexCard) -> str:
-    """A choice for each field of the documents' metadata; empty where there is none worth choosing by."""
-    fields = "".join(_filter(place, field) for place, field in enumerate(index.fields))
-    if not fields:
-        return ""
-    return f'<div class="fields filters" role="group" aria-label="Only documents with">{fields}</div>'
-
-
-def _filter(place: int, field: dict[str, Any]) -> str:
-    name, identifier = cards.text(field["name"]), f"search-filter-{place}"
-    if field["kind"] == "text":
-        values = [(value, f"{value} ({count:,})") for value, count in field["values"].items()]
-        options = cards.options_of([("", "any"), *values])
-        return f'<label><span>{name}</span><select id="{identifier}" data-field="{name}">{options}</select></label>'
-    low, high = (f"{field[end]:.12g}" for end in ("low", "high"))
-    step = "1" if field["whole"] else "any"
-    ends = "".join(
-        f'<input type="number" id="{identifier}-{end}" data-field="{name}" data-end="{end}" placeholder="{shown}" '
-        f'step="{step}" aria-label="{name} {said}" autocomplete="off">'
-        for end, shown, said in (("low", low, "from"), ("high", high, "to"))
-    )
-    return f'<div class="range"><span>{name}</span><div>{ends.replace("><", "><span>to</span><", 1)}</div></div>'
-
-
-def read_filters(told: str) -> list[Condition]:
-    """What the page says is chosen, a JSON list of [field, value] and [field, low, high]; empty ends are open."""
-    try:
-        return [_read_filter(*entry) for entry in json.loads(told or "[]")]
-    except (ValueError, TypeError):
-        raise WorkbenchError("A limit is no number. Write numbers like 1995 or 2.5, or leave it empty.") from None
-
-
-def _read_filter(field: str, *ends: str) -> Condition:
-    if len(ends) == 1:
-        return Condition(str(field), str(ends[0]))
-    low, high = (float(end) if end else default for end, default in zip(ends, (-math.inf, math.inf), strict=True))
-    if low > high:
-        raise WorkbenchError(f"“{field}” is to be from {low:g} to {high:g}: turn the two round.")
-    return Condition(str(field), None, low, high)
-
-
 def results(
     found: SearchResult,
     workspace: Workspace,
@@ -122,15 +78,16 @@ def results(
     rows: int = 0,
     asked: str = "",
     pressed: Mapping[str, str] | None = None,
+    question: Question | None = None,
 ) -> str:
     """The hits as cards, with the milliseconds of each stage above them.
 
     rows: of the whole index. asked: the search that their buttons name; `pressed`: what is marked already, by id.
+    question: how it was asked.
     """
+    question = question or Question()
     if not found.hits:
-        return '<p class="quiet" role="status">Nothing was found. Widen what is shown, or ask in other words.</p>'
-    stages = ("encode", "search", "rerank") if found.reranker else ("encode", "search")
-    spent = " · ".join(f"{name} {found.milliseconds.get(name, 0.0):,.0f} ms" for name in stages)
+        return around.nothing(question, asked)
     best, worst = max(hit.score for hit in found.hits), min(0.0, *(hit.score for hit in found.hits))
     shown = _Shown(workspace, media_route, found.hits)
     boxes = "".join(
@@ -143,9 +100,11 @@ def results(
         )
         for hit in found.hits
     )
-    among = "" if found.matching is None else f" among {found.matching:,} of {rows:,} documents"
-    line = f'<p class="quiet small stages" role="status">{len(found.hits)} results{among} · {cards.text(spent)}</p>'
-    return f'{line}<ol class="grid hits">{boxes}</ol>'
+    most = rows if found.matching is None else found.matching
+    start = f' start="{question.offset + 1}"' if question.offset else ""
+    return f'{around.head(found, question, rows)}<ol class="grid hits"{start}>{boxes}</ol>' + (
+        around.foot(found, question, asked, most) if asked else ""
+    )
 
 
 class _Shown:

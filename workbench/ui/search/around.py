@@ -1,0 +1,51 @@
+"""What stands around results: how many and how long it took above them; other pages and what to take away below."""
+
+from __future__ import annotations
+
+from workbench.index.question import MOST, Question
+from workbench.index.results import SearchResult
+from workbench.ui import cards, words
+
+
+def head(found: SearchResult, question: Question, rows: int) -> str:
+    """How many were found among how many, and the milliseconds of each stage."""
+    counted = words.count(len(found.hits), "result")
+    if question.offset:
+        counted = f"Results {question.offset + 1:,} to {question.offset + len(found.hits):,}"
+    among = "" if found.matching is None else f" among {found.matching:,} of {rows:,} documents"
+    stages = ("encode", "search", "rerank") if found.reranker else ("encode", "search")
+    spent = " · ".join(f"{name} {found.milliseconds.get(name, 0.0):,.0f} ms" for name in stages)
+    took = sum(found.milliseconds.get(name, 0.0) for name in stages)
+    return (
+        f'<p class="quiet small stages" role="status" tabindex="-1" data-took="{took:.0f}">'
+        f"{counted}{among} · {cards.text(spent)}</p>"
+    )
+
+
+def nothing(question: Question, asked: str) -> str:
+    """What is said where nothing was found, or nothing more."""
+    if question.offset:
+        back = cards.button(
+            "Back to the first results", "turn", asked=asked, offset="0", identifier="search-first-page"
+        )
+        return f'<p class="quiet none" role="status" tabindex="-1">There are no more results.</p><div>{back}</div>'
+    return '<p class="quiet none" role="status">Nothing was found. Widen what is shown, or ask in other words.</p>'
+
+
+def foot(found: SearchResult, question: Question, asked: str, most: int) -> str:
+    """The pages before and after, and the results as a file. most: documents that can be found at all."""
+    turns = ""
+    if question.offset:
+        turns += _turn("Previous", question.offset - question.count, asked)
+    end = question.offset + question.count
+    if len(found.hits) == question.count and end < most and end <= MOST["offset"]:
+        turns += _turn("Next", end, asked)
+    csv = cards.button("Results as CSV", "csv", asked=asked, identifier="search-csv")
+    return f'<div class="split after-hits"><nav class="actions" aria-label="Pages of results">{turns}</nav>' + (
+        f'<div class="actions">{csv}</div></div>'
+    )
+
+
+def _turn(label: str, offset: int, asked: str) -> str:
+    identifier = f"search-{label.lower()}"
+    return cards.button(label, "turn", asked=asked, offset=str(max(0, offset)), identifier=identifier)
