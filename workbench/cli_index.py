@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench import jobs
+from workbench.cli_index_away import export_index, verify_index
 from workbench.cli_remote import tell_previews
 from workbench.cli_terminal import (
     MODEL_HELP,
@@ -24,6 +25,8 @@ from workbench.cli_words import index_words
 from workbench.workspace import check_name, open_workspace
 
 index = typer.Typer(help="Make something searchable; keep indexes in order.", invoke_without_command=True)
+index.command("verify")(verify_index)
+index.command("export")(export_index)
 
 
 @index.callback()
@@ -37,6 +40,9 @@ def make_index(
         int | None, typer.Option(min=1, help="Matryoshka dimension; else the model's full size.")
     ] = None,
     precision: Annotated[str, typer.Option(help="float32, or float16 in half the space.")] = "float32",
+    recall: Annotated[
+        float, typer.Option(help="Share of the true first ten that a large index finds: 0.95 or 0.99.")
+    ] = 0.95,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -58,7 +64,7 @@ def make_index(
             documents = {"name": name, "source": str(folder.absolute()), "documents": True}
             do_job(opened, "import", jobs.free_name(opened, f"import-{name}"), documents)
         spec: dict[str, Any] = {"name": name, "collection": collection, "model": lasting(model), "dimension": dimension}
-        spec["precision"] = precision
+        spec |= {"precision": precision, "recall": recall}
         known_collection(opened, collection)
         tell_previews(preview_index(opened, collection, model))
         result = do_job(opened, "index", jobs.free_name(opened, f"index-{name}"), spec)

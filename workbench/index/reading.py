@@ -1,0 +1,37 @@
+"""Open the live table of an index for reading all of it, and say in words what goes wrong meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from workbench.errors import WorkbenchError
+from workbench.index import table
+from workbench.index.registry import IndexCard, live_table
+from workbench.workspace import Workspace
+
+if TYPE_CHECKING:
+    from lancedb.table import Table
+
+# Rows are read so many at a time: their vectors, of a few thousand numbers at most, then take a few megabytes.
+BATCH_ROWS = 4096
+
+
+@contextmanager
+def reading(workspace: Workspace, card: IndexCard) -> Iterator[tuple[Table, table.Origin] | None]:
+    """Yield the live table of an index and its origin, or None if it is gone or torn.
+
+    Raises WorkbenchError if the table is replaced, removed or found damaged while it is being read.
+    """
+    try:
+        yield table.open_or_none(table.connect(workspace), card.table)
+    except (OSError, RuntimeError, ValueError) as error:
+        if live_table(workspace, card.name) != card.table:
+            raise WorkbenchError(
+                f"The index “{card.name}” was replaced or removed while it was being read. Try again."
+            ) from error
+        raise WorkbenchError(
+            f"The files of the index “{card.name}” cannot be read: some are gone or damaged, or it was being tidied "
+            "just now. Try again; if it says so again, build the index again."
+        ) from error
