@@ -119,7 +119,10 @@ class RemoteModels:
         told = f"Added as {added.reference}. {added.host} gets what is sent to it; nothing has been sent yet."
         return {
             self.found: cards.notice(told, tone="good"),
-            self.models: gr.Dropdown(choices=self.choices(), value=[*(models or []), added.reference]),
+            self.models: gr.Dropdown(
+                choices=self.choices(), value=[*(models or []), added.reference], multiselect=True,
+                allow_custom_value=True,
+            ),  # fmt: skip
             self.keyed: gr.Dropdown(choices=remote_choices(self.page.workspace, "embedder"), value=added.reference),
         }
 

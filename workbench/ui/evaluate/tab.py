@@ -185,7 +185,7 @@ class EvaluateTab:
             run = jobs.find(workspace, place.run)
             chosen = [run_base(run), f"run:{run.name}"]
         return {
-            self.models: gr.Dropdown(choices=choices, value=chosen),
+            self.models: gr.Dropdown(choices=choices, value=chosen, multiselect=True, allow_custom_value=True),
             self.collection: gr.Dropdown(choices=names, value=collection or None),
             **self.remote.draw(),
         }
