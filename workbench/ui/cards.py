@@ -32,6 +32,7 @@ ICONS = {
     "thumb-down": '<path d="M10.5 9 8 13.8c-1 0-1.7-.8-1.5-1.8L7 9.5H3.8c-.9 0-1.5-.8-1.3-1.7l1-4.1'
     'c.2-.7.7-1.2 1.4-1.2h5.6z"/>'
     '<path d="M10.5 9h3V2.5h-3"/>',
+    "open": '<path d="M9.5 2.5h4v4M13.5 2.5 8 8M11.5 9.5v4h-9v-9h4"/>',
     "first": '<path d="M3 2.5h10M8 13.5V6M4.5 9.2 8 5.7l3.5 3.5"/>',
 }
 VERDICTS = {"better": ("good", "up", "Better"), "worse": ("bad", "down", "Worse")}

@@ -120,9 +120,11 @@ class RemoteModels:
         return {
             self.found: cards.notice(told, tone="good"),
             self.models: gr.Dropdown(
-                choices=self.choices(), value=[*(models or []), added.reference], multiselect=True,
+                choices=self.choices(),
+                value=[*(models or []), added.reference],
+                multiselect=True,
                 allow_custom_value=True,
-            ),  # fmt: skip
+            ),
             self.keyed: gr.Dropdown(choices=remote_choices(self.page.workspace, "embedder"), value=added.reference),
         }
 

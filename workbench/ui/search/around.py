@@ -22,6 +22,17 @@ def head(found: SearchResult, question: Question, rows: int) -> str:
     )
 
 
+def kept_away(name: str, asked: str) -> str:
+    """What the results are kept away from, and the button that lets them come near again."""
+    if not name:
+        return ""
+    return (
+        f'<p class="kept-away"><span class="chip">Less like “{cards.text(name)}”'
+        f'<button type="button" data-act="liked" data-asked="{cards.text(asked)}" id="search-liked" '
+        f'aria-label="No longer less like {cards.text(name)}">{cards.icon("close")}</button></span></p>'
+    )
+
+
 def nothing(question: Question, asked: str) -> str:
     """What is said where nothing was found, or nothing more."""
     if question.offset:

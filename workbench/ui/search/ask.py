@@ -21,6 +21,7 @@ from workbench.ui.search.feedback import Feedback
 from workbench.ui.search.fields import Fields
 from workbench.ui.search.in_hand import index_in_hand
 from workbench.ui.search.options import Options
+from workbench.ui.search.panel import Panel
 from workbench.ui.search.query import read_query
 
 # A file is made of what is sent, and saved by the browser.
@@ -55,26 +56,29 @@ class AskPart:
             self.options = Options(page)
             self.feedback = Feedback(page)
             self.results = gr.HTML(elem_id="search-results", js_on_load=RESULTS_JS, apply_default_css=False)
+            self.panel = Panel(page, self.searcher, self.feedback)
         # What the address asks, and what the results on the page answer: asked once, however often the tab is drawn.
         self.opening = gr.Textbox(visible="hidden", label="In the address")
         self.done = gr.Textbox(visible="hidden", label="Answered")
         self.file = gr.HTML(elem_id="search-file", html_template="<i></i>", js_on_load=FILE_JS)
         self.widgets = [self.asked.view, self.main, *self.options.widgets, self.results, self.feedback.row,
-                        self.opening, self.done]  # fmt: skip
+                        self.panel.view, self.opening, self.done]  # fmt: skip
         self._wire()
 
     def _wire(self) -> None:
         page, fields, options = self.page, self.fields, self.options
         page.on([fields.mode.input], self.choose_mode, [fields.mode], fields.boxes)
         chosen = [*options.chosen, self.feedback.collection, options.where]
-        found = [self.results, self.feedback.row, self.feedback.collection, self.asked.view, self.done]
+        found = [self.results, self.feedback.row, self.feedback.collection, self.asked.view, self.done,
+                 self.panel.view]  # fmt: skip
         said = [fields.mode, *fields.boxes]
         page.on([fields.go.click, fields.text.submit], self.search, [*fields.given, *chosen], found, queue=True,
                 waits_on=self.results, reads="wb.filters()")  # fmt: skip
         page.on([self.opening.change], self.search_asked, [self.opening, self.done, self.feedback.collection],
                 [*found, *said], queue=True, waits_on=self.results)  # fmt: skip
-        page.on([self.results.click], self.use_results, [self.feedback.collection], [*found, self.file], queue=True)
-        self.feedback.wire(self.results)
+        page.on([self.results.click, self.panel.view.click], self.use_results, [self.feedback.collection],
+                [*found, self.file], queue=True)  # fmt: skip
+        self.feedback.wire(self.results, self.panel.view)
 
     def draw(self, place: Place, shown: IndexCard) -> Widgets:
         """What can be asked of the index in hand, and what the address asks of it."""
@@ -91,7 +95,7 @@ class AskPart:
 
     def clear(self) -> Widgets:
         """Without results: another index is in hand."""
-        return {self.results: "", self.done: "", self.feedback.row: gr.Row(visible=False)}
+        return {self.results: "", self.panel.view: "", self.done: "", self.feedback.row: gr.Row(visible=False)}
 
     def choose_mode(self, place: Place, mode: str) -> Widgets:
         """Show the field for what is asked with."""
@@ -121,22 +125,44 @@ class AskPart:
         return {**found, **self.fields.say(query.text or "")} if query.modality == "text" else found
 
     def use_results(self, place: Place, feedback: str | None, event: gr.EventData) -> Widgets | None:
-        """What the buttons around the results do: another page of them, all of them as a file."""
+        """What the buttons on and around the results do, and those in the panel of an open one."""
         said: dict[str, Any] = dict(event._data)
-        if said["act"] == "csv":
-            asked = self.feedback.find(str(said.get("asked", "")))
+        act, key, document = (str(said.get(name, "")) for name in ("act", "asked", "document"))
+        if act == "close":
+            return {self.panel.view: ""}
+        if act not in ("csv", "turn", "open", "more", "less", "liked"):
+            return None
+        asked = self.feedback.find(key)
+        if act == "csv":
             return {self.file: {"name": f"{asked.found.index}.csv", "text": results_csv(asked.found)}}
-        if said["act"] == "turn":
-            asked = self.feedback.find(str(said.get("asked", "")))
-            question = Question.read(asked.how).at(offset=max(0, int(said.get("offset", 0))))
-            return self._ask(place, self._index(place), asked.query, question, feedback)
-        return None
+        if act == "open":
+            return self.panel.open(key, document, feedback)
+        question, named = Question.read(asked.how), Named(asked.collection, "corpus", document).write()
+        if act == "more":
+            place = place.at(asked=named, q="")
+            question = question.at(offset=0, unlike="")
+            found = self._ask(place, self._index(place), self._query(place), question, feedback)
+            return {**found, self.asked.view: self.asked.draw(place, self._index(place), False)}
+        changes: dict[str, dict[str, Any]] = {
+            "turn": {"offset": max(0, int(said.get("offset", 0)))},
+            "less": {"unlike": named, "offset": 0},
+            "liked": {"unlike": "", "offset": 0},
+        }
+        return self._ask(place, self._index(place), asked.query, question.at(**changes[act]), feedback)
 
     def _index(self, place: Place) -> IndexCard:
         shown = index_in_hand(self.page.workspace, place)
         if shown is None:
             raise WorkbenchError("There is no index to search. Make a collection searchable first.")
         return shown
+
+    def _unlike(self, question: Question) -> Item | None:
+        """What the results are to be kept away from, if anything."""
+        named = Named.read(question.unlike)
+        if named is None:
+            return None
+        collection, row = named.find(self.page.workspace)
+        return collection.item(named.side, row)
 
     def _query(self, place: Place) -> Item:
         """What the address asks with."""
@@ -145,10 +171,7 @@ class AskPart:
     def _ask(self, place: Place, shown: IndexCard, query: Item, question: Question, feedback: str | None) -> Widgets:
         """Ask, and show what was found. `place` says what is asked with, if an address can."""
         question = self.options.allowed(question)
-        unlike = None
-        if named := Named.read(question.unlike):
-            collection, row = named.find(self.page.workspace)
-            unlike = collection.item(named.side, row)
+        unlike = self._unlike(question)
         found = question.ask(self.searcher.search, shown.name, query, unlike)
         how = question.write()
         drawn = views.results(
@@ -159,10 +182,12 @@ class AskPart:
             asked=self.feedback.remember(query, found, shown.collection, how),
             pressed=self.feedback.pressed(query, feedback, shown.collection),
             question=question,
+            unlike=(unlike.file or unlike.text or unlike.id)[:60] if unlike else "",
         )
         place = place.at(index=shown.name, how=how)
         return {
             self.results: drawn,
+            self.panel.view: "",
             self.done: _key(shown, place),
             self.page.place: place,
             **({} if place.asked else {self.asked.view: ""}),

@@ -16,14 +16,23 @@ VERDICTS = {
 }
 
 
-def buttons(hit: Hit, asked: str, verdict: str) -> str:
-    """Fits, does not fit, should have been first. `asked` names the search, `verdict` the button that is pressed."""
+def buttons(hit: Hit, asked: str, verdict: str, *, with_open: bool = False) -> str:
+    """Fits, does not fit, should have been first. `asked` names the search, `verdict` the button that is pressed.
+
+    with_open: and before them the button that opens the result.
+    """
+    opens = (
+        f'<button type="button" class="thumb" data-act="open" data-asked="{cards.text(asked)}" '
+        f'data-document="{cards.text(hit.id)}" aria-expanded="false" aria-label="Open result {hit.rank}" '
+        f'title="Open">{cards.icon("open")}</button>'
+    )
     made = "".join(
         f'<button type="button" class="thumb" data-act="mark" data-verdict="{name}" data-asked="{cards.text(asked)}" '
         f'data-document="{cards.text(hit.id)}" aria-pressed="{str(name == verdict).lower()}" aria-label="{says}" '
         f'title="{says}">{cards.icon(icon)}</button>'
         for name, (icon, says, _) in VERDICTS.items()
     )
+    made = opens * with_open + made
     return f'<div class="thumbs" role="group" aria-label="Result {hit.rank}: what do you think?">{made}</div>'
 
 

@@ -79,11 +79,12 @@ def results(
     asked: str = "",
     pressed: Mapping[str, str] | None = None,
     question: Question | None = None,
+    unlike: str = "",
 ) -> str:
     """The hits as cards, with the milliseconds of each stage above them.
 
     rows: of the whole index. asked: the search that their buttons name; `pressed`: what is marked already, by id.
-    question: how it was asked.
+    question: how it was asked. unlike: the name of what they are kept away from.
     """
     question = question or Question()
     if not found.hits:
@@ -96,13 +97,14 @@ def results(
             (hit.score - worst) / max(best - worst, 1e-9),
             shown,
             bool(found.reranker),
-            feedback_views.buttons(hit, asked, (pressed or {}).get(hit.id, "")) if asked else "",
+            feedback_views.buttons(hit, asked, (pressed or {}).get(hit.id, ""), with_open=True) if asked else "",
         )
         for hit in found.hits
     )
     most = rows if found.matching is None else found.matching
     start = f' start="{question.offset + 1}"' if question.offset else ""
-    return f'{around.head(found, question, rows)}<ol class="grid hits"{start}>{boxes}</ol>' + (
+    head = f'<div class="split over-hits">{around.kept_away(unlike, asked)}{around.head(found, question, rows)}</div>'
+    return f'{head}<ol class="grid hits"{start}>{boxes}</ol>' + (
         around.foot(found, question, asked, most) if asked else ""
     )
 
