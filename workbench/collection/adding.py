@@ -18,6 +18,7 @@ from workbench.collection.editing import Edit, edit_collection
 from workbench.collection.filling import Filled, Progress
 from workbench.collection.importing import fill, fill_documents, import_lock
 from workbench.collection.joining import KnownJudgements, NewJudgement, new_splits
+from workbench.collection.opening import read_table
 from workbench.collection.roles import Roles
 from workbench.collection.source import Opened, open_source
 from workbench.collection.store import (
@@ -163,8 +164,6 @@ class Addition:
 
     def join(self, edit: Edit) -> dict[str, Any]:
         """Put everything into a change of the collection; returns {"added": counts, "known": counts}."""
-        from datasets import load_from_disk
-
         added = {}
         for side in SIDES:
             before = edit.collection.query_rows if side == "queries" else edit.collection.document_rows
@@ -172,7 +171,7 @@ class Addition:
             # The ids that are held already, rather than a copy of each: the rows lie in the order they came in.
             fresh = (identifier for identifier in self._numbers[side] if identifier not in self._known[side])
             # By batches of the file: row by row a data set takes ten times as long.
-            for batch in load_from_disk(str(self._folder / side)).data.table.to_batches():
+            for batch in read_table(self._folder / side).data.table.to_batches():
                 for row, identifier in zip(batch.to_pylist(), fresh, strict=False):
                     if row["id"] != identifier:
                         raise ValueError(f"the rows of {side} are not in the order they came in")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workbench.collection.opening import read_table
 from workbench.collection.split import split_sentence
 from workbench.collection.store import (
     DECIDED,
@@ -442,14 +443,13 @@ def _rewrite(table: Any, extra: Path, dropped: set[str], folder: Path) -> set[st
     """Write the rows that stay, batch by batch, into a new table; returns their modalities."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    from datasets import load_from_disk
 
     writer = TableWriter(folder, item_features())
     schema = item_features().arrow_schema
     gone = pa.array(sorted(dropped), pa.string())
     modalities: set[str] = set()
     try:
-        for one in (table, load_from_disk(str(extra)).data.table) if extra.exists() else (table,):
+        for one in (table, read_table(extra).data.table) if extra.exists() else (table,):
             for batch in one.to_batches():
                 batch = batch.filter(pc.invert(pc.is_in(batch["id"], gone)))
                 if len(batch):

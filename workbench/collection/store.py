@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.collection.opening import read_table
 from workbench.errors import WorkbenchError
 from workbench.workspace import Workspace, read_json, write_json
 
@@ -133,8 +134,6 @@ class Collection:
     @cached_property
     def _tables(self) -> dict[str, Dataset]:
         """All three tables, of one version, also while others change the collection."""
-        from datasets import load_from_disk
-
         for _ in range(LOADING_ATTEMPTS):
             finish_change(self.path)
             path = self.path
@@ -146,7 +145,7 @@ class Collection:
                     self.card = Collection(self.path).card
                     continue
             try:
-                tables = {part: load_from_disk(str(path / part)) for part in (*SIDES, "judgements")}
+                tables = {part: read_table(path / part) for part in (*SIDES, "judgements")}
             except FileNotFoundError:  # a change was being moved into place just now
                 time.sleep(0.02)
                 continue
