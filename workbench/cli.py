@@ -15,6 +15,7 @@ import typer
 from workbench import jobs
 from workbench.cli_collections import collections, import_source
 from workbench.cli_data import add_commands
+from workbench.cli_explain import explain
 from workbench.cli_export import export
 from workbench.cli_fit import fit
 from workbench.cli_index import index
@@ -187,6 +188,7 @@ add_map(app)
 app.command()(pipeline)
 
 app.command()(search)
+app.command()(explain)
 app.command()(report)
 app.command()(export)
 

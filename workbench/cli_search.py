@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from workbench.cli_batch import (
+    Batch,
+    ColumnOption,
+    FormatOption,
+    HeldOutOption,
+    QueriesOption,
+    ToOption,
+    run_batch,
+    tell_batch,
+)
 from workbench.cli_terminal import (
     DebugOption,
     JsonOption,
@@ -17,7 +28,6 @@ from workbench.cli_terminal import (
     quiet_libraries,
 )
 from workbench.cli_words import search_words
-from workbench.errors import WorkbenchError
 from workbench.workspace import open_workspace
 
 
@@ -37,47 +47,46 @@ def search(
         list[str] | None,
         typer.Option(metavar="COLUMN=VALUE", help="Only documents with this metadata; COLUMN=LOW..HIGH for numbers."),
     ] = None,
+    queries: QueriesOption = None,
+    collection_queries: HeldOutOption = False,
+    to: ToOption = None,
+    form: FormatOption = "",
+    column: ColumnOption = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Search an index by words, a picture, a sound or a video."""
+    """Search an index by words, a picture, a sound or a video; or by very many of them, with --queries."""
     files = {"image": image, "audio": audio, "video": video}
     given = [kind for kind, value in {"text": text, **files}.items() if value is not None]
-    if len(given) != 1 and given != ["text", "image"]:
+    batch = Batch(queries, collection_queries, to, form, column)
+    batch.check(given)
+    if not batch.is_asked and len(given) != 1 and given != ["text", "image"]:
         raise typer.BadParameter("Give one of --text, --image, --audio and --video, or --text and --image together.")
+    out = sys.stdout
     with in_words(debug):
         quiet_libraries(debug)
         from workbench.collection.store import Item
+        from workbench.index.asking import read_media
         from workbench.index.fields import Condition
         from workbench.index.search import Searcher
 
-        conditions = [Condition.read(words) for words in where or []]
-        media: dict[str, Any] = {kind: _media(kind, path) for kind, path in files.items() if path is not None}
-        found = Searcher(open_workspace(workspace)).search(
-            index,
-            Item(text=text, **media),
-            model=lasting(model) if model else None,
-            top=top,
-            modality=modality,
-            dimension=dimension,
-            reranker=lasting(reranker) if reranker else None,
-            rerank_first=rerank_first,
-            where=conditions,
-        )
-        result = found.as_json()
-    answer(result, as_json, search_words(result))
-
-
-def _media(kind: str, path: Path) -> bytes:
-    from workbench.media import check_media
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise WorkbenchError(f"The file “{path}” cannot be read: {error.strerror}.") from error
-    try:
-        check_media(kind, data)
-    except WorkbenchError as error:
-        raise WorkbenchError(f"“{path.name}”: {error.message}") from error
-    return data
+        opened = open_workspace(workspace)
+        options: dict[str, Any] = {
+            "model": lasting(model) if model else None,
+            "top": top,
+            "modality": modality,
+            "dimension": dimension,
+            "reranker": lasting(reranker) if reranker else None,
+            "rerank_first": rerank_first,
+            "where": [Condition.read(words) for words in where or []],
+        }
+        if batch.is_asked:
+            done = run_batch(opened, index, batch, out, **options)
+        else:
+            media: dict[str, Any] = {kind: read_media(kind, path) for kind, path in files.items() if path is not None}
+            result = Searcher(opened).search(index, Item(text=text, **media), **options).as_json()
+    if batch.is_asked:
+        tell_batch(done, as_json)
+    else:
+        answer(result, as_json, search_words(result))

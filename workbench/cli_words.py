@@ -132,6 +132,27 @@ def search_words(result: dict[str, Any]) -> str:
     return "\n".join([table(["rank", "score", "", "modality", "document"], rows), *below])
 
 
+def batch_words(done: dict[str, Any]) -> str:
+    """What a batch of queries came to."""
+    left_out = f" {done['left_out']:,} lines were left out." if done["left_out"] else ""
+    to = f" What was found is in {done['to']}." if "to" in done else ""
+    took = done["seconds"]
+    return f"{done['queries']:,} queries were asked of “{done['index']}” in {took:,.1f} s.{left_out}{to}"
+
+
+def why_words(found: dict[str, Any]) -> str:
+    """What carries the score of a document, the strongest first."""
+    rows = [
+        [said, part["label"], part["drop"]]
+        for said, parts in (("document", found["parts"]), ("query", found["query_parts"]))
+        for part in sorted(parts, key=lambda part: -part["drop"])[:8]
+        if part["strength"] > 0
+    ]
+    below = [*found["notes"], f"{found['about']} {found['scored']} scores were taken."]
+    carried = table(["of the", "part", "score without it falls by"], rows) if rows else ""
+    return "\n".join(filter(None, [f"“{found['id']}” has the score {found['score']:.4f}.", carried, *below]))
+
+
 def check_words(name: str, findings: Sequence[dict[str, Any]]) -> str:
     """The findings of a check, the gravest first, with examples and what to do about each.
 

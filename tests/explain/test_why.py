@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -148,7 +149,7 @@ def test_the_windows_of_a_sound_cover_it_once(seconds: float) -> None:
     spans = sounds.windows(seconds)
     assert len(spans) <= sounds.MOST_WINDOWS
     assert spans[0][0] == 0 and spans[-1][1] == pytest.approx(seconds, abs=1e-3)
-    assert all(end == start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end == start for (_, end), (start, _) in pairwise(spans))
 
 
 def test_a_document_of_words_and_a_picture_is_explained_by_both() -> None:
