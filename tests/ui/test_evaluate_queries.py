@@ -161,7 +161,7 @@ def test_an_answer_is_marked_and_taken_back_there_and_then(copied: Workspace, mo
     started: list[dict[str, Any]] = []
     monkeypatch.setattr(jobs, "start", lambda workspace, work, name, spec: started.append(spec))
     monkeypatch.setattr("workbench.ui.evaluate.again.check_embedders", lambda *_: None)
-    told = queries.evaluate_again(place, Pressed(act="again"))[queries.again]
+    told = tab.evaluate_again(place, Pressed(act="again"))[queries.again]
     assert [(spec["collection"], spec["models"]) for spec in started] == [("things", ["starter", "run:tuned"])]
     assert started[0]["name"] not in ("made", "alone") and started[0]["name"] in told
 

@@ -24,6 +24,11 @@ def changed_since(shown: Shown) -> bool:
     return collection.fingerprint != was or bool(Log.read(collection).pending)
 
 
+def told(workspace: Workspace, shown: Shown) -> str:
+    """The notice; empty where the numbers are of the collection as it is."""
+    return notice(workspace, shown) if changed_since(shown) else ""
+
+
 def notice(workspace: Workspace, shown: Shown) -> str:
     """That the numbers are from before, and the button that takes them anew, unless somebody has done so."""
     name = cards.text(shown.evaluation["collection"])

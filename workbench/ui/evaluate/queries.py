@@ -55,20 +55,19 @@ class QueriesPart:
 
     name, title = "queries", "Gained and lost"
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    def __init__(self, page: Page, again: gr.HTML) -> None:
+        """again: of the frame, where it is told that the numbers are from before, which a judgement here makes them."""
+        self.page, self.again = page, again
         with gr.Column(visible=False, elem_id="evaluate-queries", min_width=0) as self.column:
             self.choice = view("evaluate-compared")
             self.changes = view("evaluate-changes")
-            self.again = view("evaluate-again")
             gr.HTML(SAID, apply_default_css=False)
             self.panel = gr.HTML(elem_id="evaluate-query", js_on_load=PANEL_JS, apply_default_css=False)
-        self.shown = [self.choice, self.changes, self.again, self.panel]
+        self.shown = [self.choice, self.changes, self.panel]
         self.widgets = [self.column, *self.shown]
         page.on([self.choice.click], self.choose, [], self.shown)
         page.on([self.changes.click], self.use_changes, [], [self.panel, self.changes])
         page.on([self.panel.click], self.use_panel, [], [self.panel, self.again], each=True)
-        page.on([self.again.click], self.evaluate_again, [], [self.again])
 
     def draw(self, place: Place, shown: Shown) -> Widgets:
         """The choice of models, the largest changes, and the query that is open."""
@@ -81,10 +80,9 @@ class QueriesPart:
     def _draw(self, place: Place, shown: Shown) -> Widgets:
         compared = Compared.read(shown.evaluation, place.compared)
         if compared is None:
-            return {self.choice: queries_views.alone(), self.again: "", self.panel: "", self.changes: ""}
+            return {self.choice: queries_views.alone(), self.panel: "", self.changes: ""}
         return {
             self.choice: queries_views.choice(shown.evaluation, compared),
-            self.again: self._again(shown),
             self.panel: self._panel(shown, compared, place.query) if place.query else "",
             self.changes: self._changes(shown, compared, place.query, PAGE),
         }
@@ -133,13 +131,10 @@ class QueriesPart:
             return {self.page.place: self._searching(place, shown, compared, opened)}
         told = {"judge": self._judge, "send": self._send, "unsend": self._unsend}[act](name, opened, said)
         shown = in_hand(self.page.workspace, place)
-        return {self.panel: self._panel(shown, compared, place.query, told), self.again: self._again(shown)}
-
-    def evaluate_again(self, place: Place, event: gr.EventData) -> Widgets:
-        """Start the same evaluation anew, on the collection as it is now."""
-        shown = in_hand(self.page.workspace, place)
-        name = again.start_again(self.page, shown.evaluation)
-        return {self.again: again.started(name)}
+        return {
+            self.panel: self._panel(shown, compared, place.query, told),
+            self.again: again.told(self.page.workspace, shown),
+        }
 
     def _judge(self, name: str, opened: Opened, said: dict[str, Any]) -> str:
         identifier, verdict = str(said.get("target", "")), str(said.get("verdict", ""))
@@ -172,9 +167,6 @@ class QueriesPart:
     def _pinned(self, place: Place, shown: Shown) -> Place:
         """The place with the evaluation by its name, so that a newer one does not come in between."""
         return place.at(evaluation=str(shown.evaluation["evaluation"]))
-
-    def _again(self, shown: Shown) -> str:
-        return again.notice(self.page.workspace, shown) if again.changed_since(shown) else ""
 
     def _changes(self, shown: Shown, compared: Compared, opened: str, count: int) -> str:
         before, after = (full_size(shown.evaluation, model) for model in (compared.before, compared.after))

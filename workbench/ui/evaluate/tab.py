@@ -21,7 +21,7 @@ from workbench.job_folder import JobFolder
 from workbench.models.source import typed_reference
 from workbench.ui import job_views, parts
 from workbench.ui.choices import collection_in_hand, run_base
-from workbench.ui.evaluate import views
+from workbench.ui.evaluate import again, views
 from workbench.ui.evaluate.map import MapPart
 from workbench.ui.evaluate.pipelines import PipelinesPart
 from workbench.ui.evaluate.queries import QueriesPart
@@ -58,8 +58,10 @@ class EvaluateTab:
         self.top = view("evaluate-top")
         self.job = view("evaluate-job")
         self.row = view("evaluate-parts")
+        self.again = view("evaluate-again")
         self.parts: list[parts.Part] = [
-            SizePart(page), VerdictsPart(page), WherePart(page), QueriesPart(page), PipelinesPart(page), MapPart(page),
+            SizePart(page), VerdictsPart(page), WherePart(page), QueriesPart(page, self.again), PipelinesPart(page),
+            MapPart(page),
         ]  # fmt: skip
         self.reports = ReportRow(page)
         self.foot = view("evaluate-foot")
@@ -96,6 +98,7 @@ class EvaluateTab:
             self.top,
             self.job,
             self.row,
+            self.again,
             *inner,
             *self.reports.widgets,
             self.foot,
@@ -110,6 +113,7 @@ class EvaluateTab:
         asked = [*chosen, *self.remote.widgets]
         page.on([self.start.click], self.start_evaluation, asked, drawn)
         page.on([one.click for one in (self.top, self.job, self.row, self.foot)], self.use_view, [], drawn)
+        page.on([self.again.click], self.evaluate_again, [], drawn)
 
     def refresh(self, place: Place) -> Widgets:
         """Everything of the tab, read from disk."""
@@ -156,6 +160,12 @@ class EvaluateTab:
         free = jobs.free_name(self.page.workspace, f"evaluate-{name}")
         jobs.start(self.page.workspace, "evaluate", free, spec, environment=environment)
         return self._at(place.at(evaluation=name))
+
+    def evaluate_again(self, place: Place, event: gr.EventData) -> Widgets:
+        """Start the same evaluation anew, on the collection as it is now."""
+        shown = views.in_hand(self.page.workspace, place)
+        name = again.start_again(self.page, shown.evaluation)
+        return {**self.refresh(place), self.again: again.started(name)}
 
     def use_view(self, place: Place, event: gr.EventData) -> Widgets:
         """What the buttons and selects of our HTML do."""
@@ -220,6 +230,7 @@ class EvaluateTab:
             return {
                 self.top: views.nothing(has_collection),
                 self.row: "",
+                self.again: "",
                 **parts.draw_parts(self.parts, place, None),
                 **self.reports.draw(None),
                 self.foot: "",
@@ -229,6 +240,7 @@ class EvaluateTab:
         return {
             self.top: views.top(listed, card, shown.evaluation),
             self.row: parts.buttons(self.parts, parts.chosen(self.parts, place), {}, "evaluation"),
+            self.again: again.told(self.page.workspace, shown),
             **parts.draw_parts(self.parts, place, shown),
             **self.reports.draw(shown.evaluation),
             self.foot: views.foot(shown.evaluation),
