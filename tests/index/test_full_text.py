@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from workbench.index import full_text as module
-from workbench.index.full_text import NOT_FOUND, FullText, full_text
+from workbench.index.full_text import NOT_FOUND, FullText, _found, full_text
 
 TEXTS = [
     "apple pie", "pear and not", "日本語の文章", "กินข้าว ภาษาไทย", 'a "quote" inside', "", None, "apple apple", "Café",
@@ -57,7 +57,7 @@ def test_scores_are_those_of_bm25() -> None:
 
     with full_text([" ".join(text) for text in drawn]) as table:
         for query in (["w3", "w17"], ["w0"], ["w40", "w1", "w9"]):
-            scores, places = table._found(" ".join(query), 300)
+            scores, places = _found(table._table, "position", " ".join(query), 300)
             assert len(places) > 10
             assert np.allclose(scores, [score(query, place) for place in places.tolist()], atol=1e-5)
 

@@ -256,7 +256,7 @@ def test_the_json_of_a_search_is_the_one_the_design_promises(
     make_collection(workspace, "words", texts(5))
     build_index(workspace, "words", "words", "toy", embedder=toy)
     plain = searcher.search("words", Item(text="a lamp"), top=2).as_json()
-    assert list(plain) == ["index", "model", "hits", "milliseconds"]
+    assert list(plain) == ["index", "model", "hits", "milliseconds", "per_second"]
     assert list(plain["hits"][0]) == ["rank", "id", "score", "modality", "text", "file"]
     assert list(plain["milliseconds"]) == ["encode", "search", "rerank"]
     assert plain["milliseconds"]["encode"] > 0 and plain["milliseconds"]["rerank"] == 0

@@ -19,6 +19,7 @@ from workbench.collection.store import Collection, list_collections, open_collec
 from workbench.errors import WorkbenchError
 from workbench.index import recall, table
 from workbench.index.fields import describe_fields
+from workbench.index.full_text import add_full_text
 from workbench.index.registry import BeingBuilt, IndexCard, building, live_table, new_table_name, publish
 from workbench.index.table import Origin
 from workbench.index.writer import Writer
@@ -47,6 +48,7 @@ def build_index(
     *,
     dimension: int | None = None,
     precision: str = "float32",
+    wished_recall: float = recall.WISHED_RECALL,
     progress: Progress | None = None,
     trust_remote_code: bool = False,
     embedder: Embedder | None = None,
@@ -54,7 +56,8 @@ def build_index(
     """Embed the documents of a collection and publish them as an index; the object that the command `index` prints.
 
     An index of this name stays searchable until the new one takes its place. `dimension`: a Matryoshka dimension to
-    cut the vectors to, else the model's own. `precision`: float32, or float16 in half the space. `progress` gets rows
+    cut the vectors to, else the model's own. `precision`: float32, or float16 in half the space. `wished_recall`: the
+    share of the true first ten that an approximate search shall find, 0.95 or 0.99. `progress` gets rows
     done, rows in all, and what is being done; what it raises (Stopped) ends the build, and the chunks written so far
     stay for the next one to continue.
     Raises WorkbenchError in words: no such collection or model, an empty corpus, a modality that the model cannot
@@ -66,6 +69,7 @@ def build_index(
         raise WorkbenchError(
             f"An index keeps its vectors as {' or '.join(table.PRECISIONS)}, not “{precision[:20]}”. Choose one."
         )
+    recall.check_wish(wished_recall)
     opened = _with_documents(workspace, collection)
     report = progress or (lambda done, total, note: None)
     with building(workspace, name):
@@ -87,7 +91,7 @@ def build_index(
             part_name, part = _begin_or_continue(workspace, name, origin)
         with _full_disk_in_words(workspace, name, part, len(opened.corpus)):
             _fill(part, opened, embedder, origin.dimension, report)
-            found = _finish(part, opened, embedder, origin.dimension, report)
+            found = _finish(part, opened, embedder, origin.dimension, report, wished_recall)
             card = IndexCard(
                 name=name,
                 table=part_name,
@@ -115,6 +119,7 @@ def run_index(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
         spec["model"],
         dimension=spec.get("dimension"),
         precision=spec.get("precision") or "float32",
+        wished_recall=float(spec.get("recall") or recall.WISHED_RECALL),
         progress=job.progress,
         trust_remote_code=bool(spec.get("trust_remote_code", False)),
     )
@@ -275,7 +280,7 @@ def checked(vectors: np.ndarray, count: int, dimension: int, model: str) -> np.n
 
 
 def _finish(
-    part: Table, collection: Collection, embedder: Embedder, dimension: int, report: Progress
+    part: Table, collection: Collection, embedder: Embedder, dimension: int, report: Progress, wished: float
 ) -> dict[str, Any]:
     """Compact the full table, index it if it is large, and measure: what the card says of it beside its origin."""
     total = len(collection.corpus)
@@ -284,15 +289,12 @@ def _finish(
     table.compact(part)
     report(total, total, "Finishing")
     kind = table.add_vector_index(part, total, dimension)
-    found, probes, refine = 1.0, 0, 0
-    if kind != "exact":
-        found, probes, refine = recall.measure(part, _sample_of_queries(collection, embedder, dimension))
+    asking = None if kind == "exact" else _sample_of_queries(collection, embedder, dimension)
     modalities, counts = np.unique(collection.document_modalities.astype(str), return_counts=True)
     return {
         "kind": kind,
-        "recall": found,
-        "probes": probes,
-        "refine": refine,
+        **recall.of_index(part, kind, asking, wished),
+        "full_text": add_full_text(part),
         "modalities": dict(zip(modalities.tolist(), counts.tolist(), strict=True)),
         "fields": describe_fields(part),
     }

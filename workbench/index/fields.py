@@ -106,6 +106,36 @@ def matching_rows(columns: dict[str, Column], conditions: Sequence[Condition]) -
     return np.zeros(0, np.int64) if rows is None else rows
 
 
+def count_values(
+    columns: dict[str, Column],
+    name: str,
+    values: Sequence[str],
+    conditions: Sequence[Condition] = (),
+    kind: np.ndarray | None = None,
+) -> dict[str, int]:
+    """How many documents have each of these values of a field and meet the conditions of all other fields.
+
+    kind: only these row numbers.
+    """
+    column = columns[name]
+    kept = np.ones(len(column.rows), bool) if kind is None else np.isin(column.rows, kind)
+    others = [condition for condition in conditions if condition.field != name]
+    if others:
+        kept &= np.isin(column.rows, matching_rows(columns, others))
+    found = np.bincount(column.codes[kept], minlength=len(column.values))
+    numbers = {value: int(count) for value, count in zip(column.values, found, strict=True)}
+    return {value: numbers.get(value, 0) for value in values}
+
+
+def rows_of_modality(table: Table, modality: str) -> np.ndarray:
+    """The row numbers of the documents of one modality, ascending."""
+    found = [
+        batch["row"].to_numpy()[np.array(batch["modality"].to_pylist()) == modality]
+        for batch in scan(table, ["row", "modality"])
+    ]
+    return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
+
+
 def as_words(value: Any) -> str:
     """A value of the metadata as text: what is shown, and what a condition is compared with."""
     return value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,6 @@
-"""Full text over some texts by BM25, in a LanceDB table that is thrown away: the floor that an embedder must beat.
+"""Full text by BM25: beside the vectors of an index, and over some texts alone, in a table that is thrown away.
+
+The second is the floor that an embedder must beat.
 
 What somebody wrote is split into words and nothing more: quotes, stars, colons and the words AND and NOT mean nothing
 here, as no part of it is ever read as the syntax of a query. No word is stemmed and none left out, so that the floor is
@@ -11,21 +13,26 @@ position. The engine cuts off a tie wherever it happens to stand, so more is ask
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.index.table import LISTED_ROWS, modality_filter, row_filter, rows_at
+
 if TYPE_CHECKING:
     import pyarrow as pa
+    from lancedb.table import Table
 
 NOT_FOUND = -1
 """Stands behind the last text found, where fewer have a word in common with the query than are asked for."""
 ROWS_AT_ONCE = 10_000
 TIED = 64
 WIDER = 4
+LONGEST = 1000
+"""Characters of a query that are read: each word costs time, and what comes behind so many tells no more."""
 
 
 class FullText:
@@ -44,21 +51,86 @@ class FullText:
         return ranked
 
     def _ranked(self, query: str, top: int) -> np.ndarray:
-        limit = top + TIED
-        while True:
-            scores, positions = self._found(query, limit)
-            cut = len(scores) == limit and limit < self._count
-            if not cut or scores.min() < np.partition(scores, -top)[-top]:
-                return positions[np.lexsort((positions, -scores))][:top]
-            limit = min(WIDER * limit, self._count)
+        return best(lambda limit: _found(self._table, "position", query, limit), top, self._count)[1]
 
-    def _found(self, query: str, limit: int) -> tuple[np.ndarray, np.ndarray]:
-        from lancedb.query import MatchQuery
 
-        # Its defaults are fields of pydantic's, which the checker takes for arguments.
-        search = self._table.search(MatchQuery(query, "text"), query_type="fts")  # type: ignore[call-arg]
-        found = search.select(["position", "_score"]).limit(limit).to_arrow()
-        return found["_score"].to_numpy(), found["position"].to_numpy()
+def _found(table: Any, key: str, query: str, limit: int, where: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Scores and keys (a column of whole numbers) of the texts that have a word in common with the query."""
+    from lancedb.query import MatchQuery
+
+    # Its defaults are fields of pydantic's, which the checker takes for arguments.
+    search = table.search(MatchQuery(query, "text"), query_type="fts")  # type: ignore[call-arg]
+    if where:
+        search = search.where(where, prefilter=True)
+    found = search.select([key, "_score"]).limit(limit).to_arrow()
+    return found["_score"].to_numpy(), found[key].to_numpy()
+
+
+def best(found: Callable[[int], tuple[np.ndarray, np.ndarray]], top: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first `top` scores and keys of `found(limit)`, which cuts off a tie wherever it stands: whole ties are read.
+
+    count: how many keys there are at all.
+    """
+    limit = top + TIED
+    while True:
+        scores, keys = found(limit)
+        cut = len(scores) == limit and limit < count
+        if not cut or scores.min() < np.partition(scores, -top)[-top]:
+            order = np.lexsort((keys, -scores))[:top]
+            return scores[order], keys[order]
+        limit = min(WIDER * limit, count)
+
+
+def add_full_text(table: Table) -> int:
+    """Index the words of a table's texts if that is not done; how many documents have any. Without any, no index."""
+    count = int(table.count_rows("text != ''"))
+    if count and not any(index.index_type == "FTS" for index in table.list_indices()):
+        table.create_index("text", config=_words())
+    return count
+
+
+def nearest_in_words(
+    table: Table,
+    query: str,
+    limit: int,
+    columns: Sequence[str],
+    *,
+    modality: str | None = None,
+    among: np.ndarray | None = None,
+) -> list[dict[str, Any]]:
+    """The rows of an index's table with a word of the query: `columns` and `text_score`, best first.
+
+    Of a long query the first `LONGEST` characters are read. among: only these row numbers, ascending. Raises
+    ValueError for a modality that is none of the fixed list.
+    """
+    query = query[:LONGEST]
+    if not query.strip() or (among is not None and not len(among)):
+        return []
+    kind = [] if modality is None else [modality_filter(modality)]
+    total = table.count_rows()
+    if among is not None and len(among) <= LISTED_ROWS:
+        where = " AND ".join([*kind, row_filter(among)])
+        scores, rows = best(lambda wide: _found(table, "row", query, wide, where), limit, total)
+    elif among is not None:
+        scores, rows = best(lambda wide: _picked(table, query, wide, " AND ".join(kind), among, total), limit, total)
+    else:
+        scores, rows = best(lambda wide: _found(table, "row", query, wide, " AND ".join(kind)), limit, total)
+    found = rows_at(table, rows, columns)
+    return [{**found[row], "text_score": score} for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
+
+
+def _picked(
+    table: Table, query: str, limit: int, where: str, among: np.ndarray, total: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `_found`, of many row numbers: a long list of them costs the engine more than a wider search to pick from."""
+    wider = min(total, 2 * limit * total // len(among))
+    while True:
+        scores, rows = _found(table, "row", query, wider, where)
+        picked = np.isin(rows, among, assume_unique=True)
+        if picked.sum() >= limit or len(rows) < wider or wider == total:
+            order = np.argsort(-scores[picked], kind="stable")[:limit]
+            return scores[picked][order], rows[picked][order]
+        wider = min(total, 8 * wider)
 
 
 @contextmanager
@@ -68,16 +140,20 @@ def full_text(texts: Iterable[str | None]) -> Iterator[FullText]:
     The table lies in the system's folder for temporary files, and is gone when the block ends.
     """
     import lancedb
-    from lancedb.index import FTS
 
     with tempfile.TemporaryDirectory(prefix="workbench-words-", ignore_cleanup_errors=True) as folder:
         table = lancedb.connect(folder).create_table("texts", data=_batches(texts), schema=_schema())
         count = table.count_rows()
         if count:
-            # Longer words are indexed too: an address or a product's number is what full text is best at.
-            words = FTS(base_tokenizer="icu", stem=False, remove_stop_words=False, max_token_length=None)
-            table.create_index("text", config=words)
+            table.create_index("text", config=_words())
         yield FullText(table, count)
+
+
+def _words() -> Any:
+    from lancedb.index import FTS
+
+    # Longer words are indexed too: an address or a product's number is what full text is best at.
+    return FTS(base_tokenizer="icu", stem=False, remove_stop_words=False, max_token_length=None)
 
 
 def _schema() -> pa.Schema:

@@ -33,7 +33,9 @@ class IndexCard:
     build (its last part, if it was continued). `recall`: recall@10 against exact search, measured on its own vectors.
 
     `probes` and `refine` are the effort of an approximate search that reached that recall. `fields`: what the documents
-    can be filtered by, as `describe_fields` gives it.
+    can be filtered by, as `describe_fields` gives it. `full_text`: documents whose words can be searched.
+    `wished`: the recall@10 that was asked for; `efforts`: what each effort reached, from the cheapest on, as
+    `recall.measure` gives it (of an exact search none).
     """
 
     name: str
@@ -56,6 +58,9 @@ class IndexCard:
     refine: int = 0
     trust_remote_code: bool = False
     fields: list[dict[str, Any]] = field(default_factory=list)
+    full_text: int = 0
+    wished: float = 0.95
+    efforts: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """The object that the command `index` prints."""
@@ -67,6 +72,7 @@ class IndexCard:
             "bytes": self.bytes,
             "kind": self.kind,
             "recall@10": self.recall,
+            "full_text": self.full_text,
             "seconds": self.seconds,
         }
 

@@ -115,6 +115,11 @@ def precision_of(table: Table) -> str:
     return {"halffloat": "float16", "float": "float32"}[str(table.schema.field("vector").type.value_type)]
 
 
+def vector_size(table: Table) -> int:
+    """The components of a table's vectors."""
+    return int(table.schema.field("vector").type.list_size)
+
+
 def rows_to_add(columns: dict[str, Any], vectors: np.ndarray, precision: str) -> pa.Table:
     """One chunk as an Arrow table. `columns`: all but the vector, by name; `vectors`: (rows, dimension) float32."""
     import pyarrow as pa
@@ -176,31 +181,37 @@ def query_table(table: Table, query: np.ndarray, limit: int, columns: Sequence[s
     return search.distance_type("cosine").limit(limit).select([*columns, "_distance"])
 
 
-def nearest(
+def nearest(table: Table, query: np.ndarray, limit: int, **how: Any) -> list[dict[str, Any]]:
+    """As `nearest_of_each`, of one query: (dimension,) float32."""
+    return nearest_of_each(table, query[None], limit, **how)[0]
+
+
+def nearest_of_each(
     table: Table,
-    query: np.ndarray,
+    queries: np.ndarray,
     limit: int,
     *,
     modality: str | None,
     probes: int,
     refine: int,
     rows: np.ndarray | None = None,
-) -> list[dict[str, Any]]:
-    """The nearest rows: `COLUMNS` and `score` (cosine), best first. Without `probes` the search is exact.
+) -> list[list[dict[str, Any]]]:
+    """The nearest rows of each query: `COLUMNS` and `score` (cosine), best first. Without `probes` it is exact.
 
-    query: (dimension,) float32. rows: only these row numbers. Raises ValueError for a modality that is none of the
-    fixed list.
+    queries: (queries, dimension) float32; several at once read the table once. rows: only these row numbers. Raises
+    ValueError for a modality that is none of the fixed list.
     """
-    search = query_table(table, query, limit, COLUMNS)
+    search = query_table(table, queries if len(queries) > 1 else queries[0], limit, COLUMNS)
     wanted = [] if modality is None else [modality_filter(modality)]
     wanted += [] if rows is None else [row_filter(rows)]
     if wanted:
         search = search.where(" AND ".join(wanted), prefilter=True)
     search = search.nprobes(probes).refine_factor(refine) if probes else search.bypass_vector_index()
-    rows = search.to_arrow().to_pylist()
-    for row in rows:
+    found: list[list[dict[str, Any]]] = [[] for _ in queries]
+    for row in search.to_arrow().to_pylist():
         row["score"] = 1.0 - row.pop("_distance")
-    return sorted(rows, key=lambda row: (-row["score"], row["row"]))
+        found[row.pop("query_index", 0)].append(row)
+    return [sorted(one, key=lambda row: (-row["score"], row["row"])) for one in found]
 
 
 def nearest_among(
