@@ -8,7 +8,14 @@ import gradio as gr
 from gradio.themes.utils.fonts import Font, LocalFont
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
-STYLES = (ASSETS / "tokens.css", ASSETS / "page.css", ASSETS / "queries.css", ASSETS / "map.css", ASSETS / "search.css")
+STYLES = (
+    ASSETS / "tokens.css",
+    ASSETS / "page.css",
+    ASSETS / "queries.css",
+    ASSETS / "map.css",
+    ASSETS / "search.css",
+    ASSETS / "why.css",
+)
 SCRIPTS = (ASSETS / "page.js", ASSETS / "scatter.js", ASSETS / "review.js")
 
 VALUES = {
