@@ -7,17 +7,22 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pandas as pd
 import pytest
 
 from tests import media_makers
 from tests.conftest import png_bytes, wav_bytes
 from tests.ui.conftest import App, axe, open_tab
+from workbench import jobs
 from workbench.collection.reading import preview_source
 from workbench.collection.store import open_collection
 from workbench.errors import WorkbenchError
 from workbench.ui.brought import FILES, Brought
+from workbench.ui.data import DataTab
 from workbench.ui.mapper_views import Chosen, mapper
+from workbench.ui.page import Page
+from workbench.ui.place import Place
 from workbench.workspace import Workspace
 
 PASTED = "\n".join(f"question {row}\tanswer number {row}" for row in range(12))
@@ -182,3 +187,25 @@ def test_of_a_data_set_of_the_hub_no_more_is_fetched_than_was_asked_for(workspac
     hub = {"repo": "maria/birds", "config": "small", "split": "", "rows": 10_000}
     assert brought.source(workspace, chosen.most_rows()) == {"hub": hub}
     assert Chosen(rows="anything").most_rows() == 0
+
+
+def test_a_standard_set_is_brought_by_its_name_and_only_by_the_pages_owner(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, str, dict[str, Any]]] = []
+    monkeypatch.setattr(jobs, "start", lambda workspace, *given: started.append(given))
+    with gr.Blocks():
+        page = Page(workspace)
+        with page.tabs, page.tab("data") as opened:
+            tab = DataTab(page, opened)
+    with pytest.raises(WorkbenchError, match="This page is open to others"):
+        tab.bring_task(Place(), "NanoArguAnaRetrieval", "", "")
+    page.may_run_code = True
+    with pytest.raises(WorkbenchError, match="cannot be the name of a task"):
+        tab.bring_task(Place(), "../../etc", "", "")
+    assert started == []
+    changed = tab.bring_task(Place(), " NanoArguAnaRetrieval ", "", " test ")
+    ((work, name, spec),) = started
+    assert (work, name) == ("import", "import-nanoarguanaretrieval")
+    assert spec["mteb"] == {"task": "NanoArguAnaRetrieval", "subset": "", "split": "test"}
+    assert changed[page.place].collection == spec["name"] == "nanoarguanaretrieval" and changed[tab.bring.task] == ""

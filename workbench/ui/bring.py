@@ -9,13 +9,14 @@ import gradio as gr
 
 from workbench import jobs
 from workbench.collection.reading import Preview
+from workbench.collection.standard_sets import check_task_name
 from workbench.collection.store import list_collections
 from workbench.errors import WorkbenchError
 from workbench.ui import data_views, mapper_views
 from workbench.ui.brought import WAYS, Brought
 from workbench.ui.mapper_views import Chosen
 from workbench.ui.page import Page, Widgets, view
-from workbench.workspace import Workspace, check_name
+from workbench.workspace import Workspace, check_name, propose_name
 
 UPLOADS = [".csv", ".tsv", ".jsonl", ".parquet", ".zip", ".pdf", ".txt", ".md", "image", "audio", "video"]
 PREVIEWS_KEPT = 2
@@ -78,6 +79,13 @@ class Bring:
                     label="Split", placeholder="the only one, or train", max_lines=1, elem_id="data-hub-split"
                 )
             self.look_at_hub = gr.Button("Look at its first rows", variant="primary", elem_id="data-hub-look")
+            with gr.Row(elem_classes=["form-row"]):
+                self.task = gr.Textbox(
+                    label="Or a standard set", placeholder="NanoArguAnaRetrieval", max_lines=1, max_length=100,
+                    elem_id="data-hub-task",
+                    info="A retrieval task of mteb. All of it is held out: a public yardstick, to evaluate on.",
+                )  # fmt: skip
+                self.bring_task = gr.Button("Bring it", elem_id="data-hub-task-bring", min_width=0)
 
     def choose_way(self, way: str) -> Widgets:
         """Show one way in and hide the others."""
@@ -91,7 +99,7 @@ class Bring:
 
     def emptied(self) -> Widgets:
         """Nothing brought: the upload way, empty."""
-        empty = {self.text: "", self.repo: "", self.config: "", self.split: ""}
+        empty = {self.text: "", self.repo: "", self.config: "", self.split: "", self.task: ""}
         return {
             **self.choose_way("upload"), **empty, self.way: "upload",
             self.upload: gr.File(value=None, visible=True), self.mapper: "",
@@ -123,6 +131,17 @@ class Bring:
             **chosen.options(),
         }
         spec |= {"add": True} if adding_to else {}
+        jobs.start(workspace, "import", jobs.free_name(workspace, f"import-{name}"), spec)
+        return name
+
+    def start_task(self, task: str, subset: str, split: str) -> str:
+        """Begin to fetch a standard set in the background; returns the collection's name."""
+        if not self._page.may_run_code:
+            raise WorkbenchError(NO_HUB)
+        workspace = self._page.workspace
+        wanted = {"task": check_task_name(task or ""), "subset": (subset or "").strip(), "split": (split or "").strip()}
+        name = propose_name(wanted["task"], {card.name for card in list_collections(workspace)})
+        spec = {"name": name, "mteb": wanted, "roles": None, "seed": 0}
         jobs.start(workspace, "import", jobs.free_name(workspace, f"import-{name}"), spec)
         return name
 

@@ -55,12 +55,14 @@ class DataTab:
         page, bring = self.page, self.bring
         inner = [widget for part in self.parts for widget in part.widgets]
         drawn = [self.top, bring.column, bring.demo, self.row, self.job, self.timer, self.seen, *inner]
-        whole = [*drawn, bring.mapper, bring.way, *bring.shown, bring.text, bring.repo, bring.config, bring.split]
+        whole = [*drawn, bring.mapper, bring.way, *bring.shown, bring.text, bring.repo, bring.config, bring.split,
+                 bring.task]  # fmt: skip
         page.refresh(tab, "data", self.refresh, bring.values, drawn, timer=self.timer)
         page.watch("data", self.timer, self.watch_jobs, [self.seen, *bring.values], drawn)
         page.on([bring.way.input], self.choose_way, [bring.way], [*bring.shown, bring.mapper])
         looks = [bring.upload.upload, bring.look_at_rows.click, bring.look_at_hub.click]
         page.on(looks, self.look, bring.values, whole, queue=True, waits_on=bring.column)
+        page.on([bring.bring_task.click], self.bring_task, [bring.task, bring.config, bring.split], whole)
         page.on([bring.upload.clear], self.start_over, [], whole)
         page.on([bring.open_demo.click], self.open_demo_collection, [], whole)
         page.on([bring.mapper.click], self.use_mapper, bring.values, whole, queue=True)
@@ -135,6 +137,10 @@ class DataTab:
         if brought.way == "upload" and not brought:
             return self.start_over(place)
         return {**self._draw(place, True), **self.bring.look(brought, self._adding_to(place))}
+
+    def bring_task(self, place: Place, task: str, subset: str, split: str) -> Widgets:
+        """Fetch a standard set."""
+        return self._at(place.at(collection=self.bring.start_task(task, subset, split), part=""))
 
     def start_over(self, place: Place) -> Widgets:
         """Back to what was there before something was brought."""
