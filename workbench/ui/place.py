@@ -15,7 +15,7 @@ from workbench.workspace import NAME_PATTERN
 LONGEST_ID = 1000
 # The ids of a user's items, and what is searched for, may be anything. Ids are looked up among ids, words are only
 # searched for, and neither becomes part of a path. By the longest that each may be.
-FREE = {"asked": LONGEST_ID, "query": LONGEST_ID, "q": LONGEST_WORDS, "how": LONGEST_HOW}
+FREE = {"asked": LONGEST_ID, "query": LONGEST_ID, "q": LONGEST_WORDS, "how": LONGEST_HOW, "sides": LONGEST_ID}
 TABS = ("data", "train", "runs", "evaluate", "search")
 
 
@@ -25,7 +25,7 @@ class Place:
 
     part: what of the Data tab, or of the Evaluate tab, is shown. compared, query, family: what is opened there, see
     `evaluate.compared`. asked: the item that Search is asked with, see `asked`. q, how: the words that Search is asked
-    with and all else that the search asks for, see `index.question`.
+    with and all else that the search asks for, see `index.question`. sides: the two ways to search that are compared, see `search.side`.
     """
 
     tab: str = "data"
@@ -40,6 +40,7 @@ class Place:
     asked: str = ""
     q: str = ""
     how: str = ""
+    sides: str = ""
 
     @classmethod
     def read(cls, query: str) -> Place:

@@ -2,10 +2,12 @@
 
 tab.py        the frame: which index is in hand, its parts, the form that makes one, its progress
 in_hand.py    which index that is
-ask.py        the part that asks: fields, choices, results; query.py reads what is asked
-views.py      the HTML of the frame and of results
+ask.py        the part that asks; fields.py, options.py and filter_views.py are its fields, query.py reads an upload
+views.py      the HTML of the frame and of results; around.py what stands above and below results
 asked.py      an item of a collection that the address asks with
+panel.py      a result that is open; panel_views.py draws it
 feedback.py   the thumbs on results; feedback_views.py draws them
+side.py       the part that asks two ways to search at once; side_views.py draws them
 """
 
 from workbench.ui.search.tab import build

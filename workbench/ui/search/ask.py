@@ -184,7 +184,7 @@ class AskPart:
             question=question,
             unlike=(unlike.file or unlike.text or unlike.id)[:60] if unlike else "",
         )
-        place = place.at(index=shown.name, how=how)
+        place = place.at(index=shown.name, collection=shown.collection, how=how)
         return {
             self.results: drawn,
             self.panel.view: "",

@@ -16,7 +16,7 @@ PANEL_JS = (
     + """
 const openers = () => document.querySelectorAll('#search-results [data-act="open"]');
 let open = '', asks = false;
-element.addEventListener('click', (event) => { asks = !!event.target.closest('[data-act="more"], [data-act="less"]'); });
+element.addEventListener('click', (event) => { asks = !!event.target.closest('#item-more, #item-less'); });
 watch('value', () => {
   const panel = element.querySelector('.panel'), before = open;
   open = panel?.dataset.item || '';

@@ -19,6 +19,7 @@ from workbench.ui.runs import start_index
 from workbench.ui.search import views
 from workbench.ui.search.ask import AskPart
 from workbench.ui.search.in_hand import index_in_hand
+from workbench.ui.search.side import SidePart
 
 TICK_SECONDS = 1.0
 
@@ -37,7 +38,8 @@ class SearchTab:
         self.job = view("search-job")
         self.row = view("search-parts")
         self.ask = AskPart(page)
-        self.parts: list[parts.Part] = [self.ask]
+        side = SidePart(page, self.ask.searcher, self.ask.asked, self.ask.options)
+        self.parts: list[parts.Part] = [self.ask, side]
         with (
             gr.Accordion(
                 "Make something else searchable",

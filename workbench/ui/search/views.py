@@ -90,7 +90,7 @@ def results(
     if not found.hits:
         return around.nothing(question, asked)
     best, worst = max(hit.score for hit in found.hits), min(0.0, *(hit.score for hit in found.hits))
-    shown = _Shown(workspace, media_route, found.hits)
+    shown = Shown(workspace, media_route, found.hits)
     boxes = "".join(
         _hit(
             hit,
@@ -109,11 +109,14 @@ def results(
     )
 
 
-class _Shown:
-    """What is shown of hits: their media, and the words with which their collections ask for them."""
+class Shown:
+    """What is shown of hits: their media, and the words with which their collections ask for them.
 
-    def __init__(self, workspace: Workspace, media_route: MediaRoute, hits: list[Hit]) -> None:
-        self._media_route = media_route
+    key: sets the players of one list apart from those of another.
+    """
+
+    def __init__(self, workspace: Workspace, media_route: MediaRoute, hits: list[Hit], key: str = "play") -> None:
+        self._media_route, self._key = media_route, key
         self._collections: dict[str, Collection] = {}
         self._captions: dict[str, str] = {}
         for name in {hit.collection for hit in hits}:
@@ -136,7 +139,7 @@ class _Shown:
         item = collection.item("corpus", hit.row)
         own = item.text if has_media(item) else ""
         asked = self._captions.get(hit.id, "")
-        return item_box(item, collection, "corpus", hit.row, self._media_route), own or asked or hit.file
+        return item_box(item, collection, "corpus", hit.row, self._media_route, self._key), own or asked or hit.file
 
 
 def captions(collection: Collection, documents: list[str]) -> dict[str, str]:
@@ -156,7 +159,7 @@ def captions(collection: Collection, documents: list[str]) -> dict[str, str]:
     return found
 
 
-def _hit(hit: Hit, share: float, shown: _Shown, reranked: bool, thumbs_html: str) -> str:
+def _hit(hit: Hit, share: float, shown: Shown, reranked: bool, thumbs_html: str) -> str:
     box, words_below = shown.box(hit)
     caption = f'<p class="caption" tabindex="0">{cards.text(words_below)}</p>' if words_below else "<p></p>"
     moved = _moved(hit) if reranked else ""
