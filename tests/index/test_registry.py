@@ -9,7 +9,7 @@ import pytest
 from tests.index.test_build import stop_after
 from tests.index.toys import ToyEmbedder, make_collection, texts
 from workbench.errors import Stopped, WorkbenchError
-from workbench.index import build, table
+from workbench.index import filling, table
 from workbench.index.build import build_index
 from workbench.index.registry import building, get_index, list_indexes, new_table_name, remove_index
 from workbench.workspace import Workspace
@@ -40,7 +40,7 @@ def test_removing_an_index_removes_its_files_and_no_other(workspace: Workspace, 
 def test_an_unfinished_build_is_not_listed_and_can_be_removed(
     workspace: Workspace, toy: ToyEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "FIRST_CHUNK_ROWS", 64)
+    monkeypatch.setattr(filling, "FIRST_CHUNK_ROWS", 64)
     make_collection(workspace, "words", texts(200))
     with pytest.raises(Stopped):
         build_index(workspace, "words", "words", "toy", embedder=toy, progress=stop_after(70))

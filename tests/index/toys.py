@@ -15,7 +15,7 @@ import numpy as np
 from workbench.collection.store import Item
 from workbench.collection.writing import CollectionWriter
 from workbench.errors import WorkbenchError
-from workbench.index import build, table
+from workbench.index import build, filling, finishing, table
 from workbench.workspace import Workspace, new_folder, open_workspace
 
 Progress = Callable[[int, int], None]
@@ -108,13 +108,13 @@ def build_from_the_command_line() -> None:
     SECONDS: for each document. DIE_AFTER: the step of the build after which it kills itself, or nothing.
     """
     workspace, name, collection, seconds, die_after = sys.argv[1:6]
-    build.LARGEST_CHUNK_ROWS = build.FIRST_CHUNK_ROWS = 64
+    filling.LARGEST_CHUNK_ROWS = filling.FIRST_CHUNK_ROWS = 64
     if die_after:
-        module = build if hasattr(build, die_after) else table
+        module = finishing if hasattr(finishing, die_after) else table
         step = getattr(module, die_after)
 
-        def step_and_die(*arguments: object) -> None:
-            step(*arguments)
+        def step_and_die(*arguments: object, **options: object) -> None:
+            step(*arguments, **options)
             os.kill(os.getpid(), signal.SIGKILL)
 
         setattr(module, die_after, step_and_die)

@@ -1,23 +1,26 @@
 """registry.json names the live table of each index; what it does not name is not an index.
 
-    index/registry.json   {"schema", "generation", "indexes": {NAME: card}}
+    index/registry.json   {"schema", "generation", "indexes": {NAME: card}, "gone": [TABLE]}
     index/NAME-7.lance    a table; the number grows with every build of any index and is never used twice
 
 A table is built beside the live one and published by replacing registry.json, so a search meets the old index or the
-new one, never half of either. LanceDB cannot rename a table; the registry is why it need not.
+new one, never half of either. LanceDB cannot rename a table; the registry is why it need not. A published table is
+never written again. A card also names the state before it, to roll back to; tables that no card names any more are
+written down as `gone` in the same moment, so that whoever comes after a kill can finish deleting them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from workbench.errors import WorkbenchError
-from workbench.index.table import all_tables, drop_table, index_and_number, tables_of
+from workbench.index.table import all_tables, drop_table, index_and_number, table_folder, tables_of
 from workbench.workspace import Workspace, check_name, read_json, write_json
 
 SCHEMA_VERSION = 1
@@ -33,9 +36,8 @@ class IndexCard:
     build (its last part, if it was continued). `recall`: recall@10 against exact search, measured on its own vectors.
 
     `probes` and `refine` are the effort of an approximate search that reached that recall. `fields`: what the documents
-    can be filtered by, as `describe_fields` gives it. `full_text`: documents whose words can be searched.
-    `wished`: the recall@10 that was asked for; `efforts`: what each effort reached, from the cheapest on, as
-    `recall.measure` gives it (of an exact search none).
+    can be filtered by, as `describe_fields` gives it. `built_rows`: rows when the approximate index was last built from
+    nothing. `previous`: the card of the state before, without its own `previous`; empty if there is none.
     """
 
     name: str
@@ -61,6 +63,13 @@ class IndexCard:
     full_text: int = 0
     wished: float = 0.95
     efforts: list[dict[str, Any]] = field(default_factory=list)
+    built_rows: int = 0
+    previous: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def before(self) -> IndexCard | None:
+        """The state that `roll_back` would make the live one."""
+        return _card(self.previous) if self.previous else None
 
     def as_json(self) -> dict[str, Any]:
         """The object that the command `index` prints."""
@@ -92,7 +101,7 @@ def get_index(workspace: Workspace, name: str) -> IndexCard:
 
 
 def remove_index(workspace: Workspace, name: str) -> None:
-    """Delete an index, and what an unfinished build of it left. Collection and model stay.
+    """Delete an index, the state before it, and what an unfinished build of it left. Collection and model stay.
 
     Raises WorkbenchError if there is no such index or it is being built just now.
     """
@@ -100,16 +109,71 @@ def remove_index(workspace: Workspace, name: str) -> None:
         leftovers = tables_of(workspace, name)
         with _changing(workspace) as registry:
             known = registry["indexes"].pop(name, None)
-        if known is None and not leftovers:
-            raise WorkbenchError(f"There is no index named “{name}”.")
-        for table in leftovers:
-            drop_table(workspace, table)
+            registry["gone"] = sorted({*registry["gone"], *leftovers})
+        if known is not None or leftovers:
+            drop_gone(workspace)
+        # Whoever waits for this very file is told by the lock to open a new one.
+        _lock_path(workspace, name).unlink(missing_ok=True)
+    if known is None and not leftovers:
+        raise WorkbenchError(f"There is no index named “{name}”.")
 
 
-def publish(workspace: Workspace, card: IndexCard) -> None:
-    """Make a finished table the live one of its index."""
+def publish(workspace: Workspace, card: IndexCard, *, same_content: bool = False) -> IndexCard:
+    """Make a finished table the live one of its index; the card as it is kept.
+
+    What was live is kept to roll back to. With `same_content` (a compacted table) it is not: what was kept stays so.
+    """
     with _changing(workspace) as registry:
-        registry["indexes"][card.name] = asdict(card)
+        live = registry["indexes"].get(card.name, {})
+        before = live.get("previous", {}) if same_content else {**live, "previous": {}} if live else {}
+        card = replace(card, previous=before)
+        _put(registry, card)
+    drop_gone(workspace)
+    return card
+
+
+def forget_previous(workspace: Workspace, name: str) -> None:
+    """Let go of the state before the live one, and of its disk."""
+    with _changing(workspace) as registry:
+        _put(registry, replace(_card(registry["indexes"][name]), previous={}))
+    drop_gone(workspace)
+
+
+def swap_with_previous(workspace: Workspace, name: str) -> IndexCard:
+    """Make the state before the live one, and the live one the state before; the card that is live now.
+
+    Raises WorkbenchError if there is no state before, or its files are gone.
+    """
+    with _changing(workspace) as registry:
+        live = get_index(workspace, name)
+        before = live.before
+        if before is None:
+            raise WorkbenchError(f"The index “{name}” has no earlier state to go back to.")
+        if not table_folder(workspace, before.table).is_dir():
+            raise WorkbenchError(f"The files of the earlier state of the index “{name}” are gone. Build it again.")
+        card = replace(before, previous={**asdict(live), "previous": {}})
+        _put(registry, card)
+    return card
+
+
+def drop_gone(workspace: Workspace) -> None:
+    """Delete the tables that no card names any more; those that a kill left half deleted too."""
+    gone = _read(workspace)["gone"]
+    for found in gone:
+        drop_table(workspace, found)
+    left = [found for found in gone if table_folder(workspace, found).exists()]
+    if gone != left:
+        with _changing(workspace) as registry:
+            registry["gone"] = [found for found in registry["gone"] if found not in gone or found in left]
+
+
+def _put(registry: dict[str, Any], card: IndexCard) -> None:
+    """Set a card, and write down as gone what the one it replaces named and it does not."""
+    old = registry["indexes"].get(card.name, {})
+    named = {value["table"] for value in (old, old.get("previous")) if value}
+    kept = {value["table"] for value in (asdict(card), card.previous) if value}
+    registry["indexes"][card.name] = asdict(card)
+    registry["gone"] = sorted({*registry["gone"], *(named - kept)})
 
 
 def new_table_name(workspace: Workspace, name: str) -> str:
@@ -118,6 +182,12 @@ def new_table_name(workspace: Workspace, name: str) -> str:
         numbers = [index_and_number(table)[1] for table in all_tables(workspace)]
         registry["generation"] = max([registry["generation"], *numbers]) + 1
         return f"{check_name(name, 'index')}-{registry['generation']}"
+
+
+def named_tables(workspace: Workspace, name: str) -> list[str]:
+    """The tables that the card of an index names: the live one, and the one of the state before."""
+    value = _read(workspace)["indexes"].get(name) or {}
+    return [card["table"] for card in (value, value.get("previous")) if card]
 
 
 def live_table(workspace: Workspace, name: str) -> str | None:
@@ -132,7 +202,7 @@ def building(workspace: Workspace, name: str) -> Iterator[None]:
 
     Raises BeingBuilt if another process holds it.
     """
-    lock = FileLock(workspace.locks / f"index-{check_name(name, 'index')}.lock")
+    lock = FileLock(_lock_path(workspace, name))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -143,10 +213,17 @@ def building(workspace: Workspace, name: str) -> Iterator[None]:
         lock.release()
 
 
+def _lock_path(workspace: Workspace, name: str) -> Path:
+    return workspace.locks / f"index-{check_name(name, 'index')}.lock"
+
+
 @contextmanager
 def _changing(workspace: Workspace) -> Iterator[dict[str, Any]]:
     """Yield the registry, and write it when the block ends well. One process at a time."""
     with FileLock(workspace.locks / "indexes.lock"):
+        # Only who holds this lock writes the registry: an unfinished one is of a process that was killed.
+        for unfinished in workspace.index.glob(".registry.json.*"):
+            unfinished.unlink(missing_ok=True)
         registry = _read(workspace)
         yield registry
         write_json(workspace.index / "registry.json", registry)
@@ -161,13 +238,13 @@ def _read(workspace: Workspace) -> dict[str, Any]:
             f"The list of indexes, {path}, cannot be read. Move it away, then build the indexes again."
         ) from error
     if registry is None:
-        return {"schema": SCHEMA_VERSION, "generation": 0, "indexes": {}}
+        return {"schema": SCHEMA_VERSION, "generation": 0, "indexes": {}, "gone": []}
     if registry.get("schema") != SCHEMA_VERSION:
         raise WorkbenchError(
             f"The list of indexes, {path}, has format {registry.get('schema')}, and this version reads format "
             f"{SCHEMA_VERSION}. Update the workbench."
         )
-    return dict(registry)
+    return {"gone": [], **registry}
 
 
 def _card(value: dict[str, Any]) -> IndexCard:

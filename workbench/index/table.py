@@ -72,8 +72,10 @@ class Origin:
             return None
 
     def same_vectors(self, other: Origin | None) -> bool:
-        """Whether rows of one table may stand in the other: a model may be called by two names."""
-        return other is not None and {**vars(self), "model": ""} == {**vars(other), "model": ""}
+        """Whether rows of one table may stand in the other: a model may be called by two names, and a collection
+        may have changed, since a row is known by the content of its document."""
+        either = {"model": "", "collection_fingerprint": ""}
+        return other is not None and {**vars(self), **either} == {**vars(other), **either}
 
 
 def connect(workspace: Workspace) -> Any:

@@ -29,7 +29,7 @@ class Writer:
         self._table, self._precision = table, precision_of(table)
         self._columns = ChunkColumns(collection)
         # One chunk waits while one is written: enough to overlap, and memory stays bounded.
-        self._chunks: queue.Queue[tuple[np.ndarray, np.ndarray] | None] = queue.Queue(maxsize=1)
+        self._chunks: queue.Queue[tuple[np.ndarray, np.ndarray, np.ndarray] | None] = queue.Queue(maxsize=1)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._write, name="index-writer", daemon=True)
 
@@ -37,10 +37,13 @@ class Writer:
         self._thread.start()
         return self
 
-    def add(self, rows: np.ndarray, vectors: np.ndarray) -> None:
-        """Queue one chunk: corpus rows and their vectors (rows, dimension). Waits while two chunks are under way."""
+    def add(self, rows: np.ndarray, vectors: np.ndarray, numbers: np.ndarray) -> None:
+        """Queue one chunk: corpus rows, their vectors (rows, dimension), and the numbers they get in the table.
+
+        Waits while two chunks are under way.
+        """
         self._raise()
-        self._chunks.put((rows, vectors))
+        self._chunks.put((rows, vectors, numbers))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -59,9 +62,10 @@ class Writer:
         while (chunk := self._chunks.get()) is not None:
             if self._error is not None:
                 continue
-            rows, vectors = chunk
+            rows, vectors, numbers = chunk
             try:
-                self._table.add(rows_to_add(self._columns.read(rows), vectors, self._precision))
+                columns = {**self._columns.read(rows), "row": numbers.tolist()}
+                self._table.add(rows_to_add(columns, vectors, self._precision))
             except BaseException as error:
                 self._error = error
 
@@ -73,6 +77,10 @@ class ChunkColumns:
         self._small = collection.corpus.select_columns(["id", "modality", "text", "meta", "thumbnail"])
         self._small = self._small.with_format("arrow")
         self._media = collection.corpus.data
+
+    def labels(self, rows: np.ndarray) -> tuple[list[object], list[object]]:
+        """The files and the metadata (JSON) of these corpus rows: what may differ in documents of one id."""
+        return self._files(rows), self._media["meta"].take(rows).to_pylist()
 
     def read(self, rows: np.ndarray) -> dict[str, list[object]]:
         """The columns of these corpus rows, by name."""
