@@ -72,5 +72,5 @@ def test_every_work_names_a_function_that_is_there(work):
 
 def test_bringing_and_taking_away_need_no_device():
     without = [work for work in WORKS if not uses_device(check_work(work), {"model": "m"})]
-    assert without == ["map", "import", "export", "push"]
+    assert without == ["map", "verify-index", "export-index", "import", "export", "push"]
     assert not uses_device("check", {"model": None})

@@ -12,7 +12,7 @@ from workbench.workspace import Workspace
 
 STEPS = {
     "train": "runs", "fit": "train", "add-model": "train", "join-models": "train", "evaluate": "evaluate",
-    "map": "evaluate", "index": "search",
+    "map": "evaluate", "index": "search", "verify-index": "search", "export-index": "search",
 }  # fmt: skip
 
 

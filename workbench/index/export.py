@@ -10,6 +10,7 @@ knows. Media are not in an index; they stay in its collection.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from workbench.index import table
 from workbench.index.export_readme import readme
 from workbench.index.reading import reading
 from workbench.index.registry import IndexCard, get_index
+from workbench.job_folder import JobFolder
 from workbench.workspace import Workspace, new_folder, write_json
 
 if TYPE_CHECKING:
@@ -57,6 +59,14 @@ def export_index(workspace: Workspace, name: str, folder: Path, *, progress: Rep
         "bytes": sum(path.stat().st_size for path in folder.iterdir()),
         "seconds": round(time.perf_counter() - started, 3),
     }
+
+
+def run_export_index(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
+    """The work of an export-index job, in the place of an earlier export. Its spec: index, a name."""
+    card = get_index(workspace, str(job.spec["index"]))
+    folder = workspace.exports / f"{card.name}-index"
+    shutil.rmtree(folder, ignore_errors=True)
+    return export_index(workspace, card.name, folder, progress=job.progress)
 
 
 def _about(card: IndexCard, rows: int) -> dict[str, Any]:

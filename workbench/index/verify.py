@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workbench import models
@@ -17,6 +18,7 @@ from workbench.index.loaded import Loader
 from workbench.index.reading import reading
 from workbench.index.registry import IndexCard, get_index
 from workbench.index.row_checks import AGAIN, COLUMNS, NOTE, WRONG, Documents, Finding, Rows
+from workbench.job_folder import JobFolder
 from workbench.models.remote import PREFIX as REMOTE
 from workbench.models.source import is_here
 from workbench.workspace import Workspace
@@ -30,6 +32,8 @@ ORIGIN_WORDS = {
     "precision": "precision",
     "collection": "collection",
 }
+# Only its fingerprint is asked for, and a training may have the device.
+ON_PROCESSOR = partial(models.load_embedder, device="cpu")
 Report = Callable[[int, int, str], None]
 
 
@@ -38,7 +42,7 @@ def verify(
     name: str,
     *,
     progress: Report | None = None,
-    load_embedder: Loader = models.load_embedder,
+    load_embedder: Loader = ON_PROCESSOR,
 ) -> dict[str, Any]:
     """What is wrong with an index: the object that `index verify` prints.
 
@@ -65,6 +69,11 @@ def verify(
         "findings": [asdict(found) for found in findings],
         "seconds": round(time.perf_counter() - started, 3),
     }
+
+
+def run_verify(workspace: Workspace, job: JobFolder) -> dict[str, Any]:
+    """The work of a verify-index job. Its spec: index, a name."""
+    return verify(workspace, str(job.spec["index"]), progress=job.progress)
 
 
 def _origin(card: IndexCard, opened: Table, origin: table.Origin) -> Iterator[Finding]:

@@ -19,6 +19,8 @@ WORKS = {
     "map": "workbench.evaluation.map:run_map",
     "pipeline": "workbench.evaluation.pipelines:run_pipeline",
     "index": "workbench.index.build:run_index",
+    "verify-index": "workbench.index.verify:run_verify",
+    "export-index": "workbench.index.export:run_export_index",
     "import": "workbench.collection.import_job:run_import",
     "export": "workbench.collection.exporting:run_export",
     "push": "workbench.collection.pushing:run_push",
@@ -29,7 +31,7 @@ WORKS = {
     "join-models": "workbench.models.join:run_join",
 }
 # These never compute on a device, so they start at once beside a running job.
-WORKS_WITHOUT_DEVICE = frozenset({"import", "export", "push", "map"})
+WORKS_WITHOUT_DEVICE = frozenset({"import", "export", "push", "map", "verify-index", "export-index"})
 # What is done so far is kept when one of these is stopped; any other would begin anew.
 WORKS_THAT_GO_ON = frozenset({"train", "evaluate", "index", "generate"})
 

@@ -16,7 +16,8 @@ from workbench.workspace import Workspace
 
 # Every other work is done on a collection.
 STEP_OF_WORK = {"train": "runs", "fit": "train", "add-model": "train", "join-models": "train",
-                "evaluate": "evaluate", "map": "evaluate", "index": "search"}  # fmt: skip
+                "evaluate": "evaluate", "map": "evaluate", "index": "search",
+                "verify-index": "search", "export-index": "search"}  # fmt: skip
 # Links into the page: the first thing that the keyboard reaches.
 RAIL_JS = """
 element.addEventListener('click', (event) => {

@@ -8,7 +8,7 @@ import gradio as gr
 
 from workbench.collection.store import list_collections
 from workbench.errors import WorkbenchError
-from workbench.index.registry import get_index, list_indexes, remove_index
+from workbench.index.registry import get_index, list_indexes
 from workbench.job_folder import JobFolder
 from workbench.models.source import typed_reference
 from workbench.ui import job_views, parts
@@ -19,6 +19,8 @@ from workbench.ui.runs import start_index
 from workbench.ui.search import views
 from workbench.ui.search.ask import AskPart
 from workbench.ui.search.in_hand import index_in_hand
+from workbench.ui.search.index_page import IndexPart
+from workbench.ui.search.index_page_views import job_title
 from workbench.ui.search.side import SidePart
 
 TICK_SECONDS = 1.0
@@ -39,7 +41,8 @@ class SearchTab:
         self.row = view("search-parts")
         self.ask = AskPart(page)
         side = SidePart(page, self.ask.searcher, self.ask.asked, self.ask.options)
-        self.parts: list[parts.Part] = [self.ask, side]
+        self.index = IndexPart(page)
+        self.parts: list[parts.Part] = [self.ask, side, self.index]
         with (
             gr.Accordion(
                 "Make something else searchable",
@@ -66,7 +69,8 @@ class SearchTab:
         page.refresh(tab, "search", self.refresh, [], drawn, timer=self.timer)
         page.watch("search", self.timer, self.watch_index, [self.seen], drawn)
         page.on([self.make.click], self.make_searchable, [self.collection, self.model], drawn)
-        views_of_ours = (self.top, self.job, self.row, self.foot, self.ask.asked.view)
+        page.on([self.index.again.click], self.read_again, [self.index.model], drawn)
+        views_of_ours = (self.top, self.job, self.row, self.foot, self.ask.asked.view, *self.index.views)
         page.on([one.click for one in views_of_ours], self.use_view, [], drawn)
 
     def refresh(self, place: Place) -> Widgets:
@@ -80,7 +84,7 @@ class SearchTab:
         row = parts.buttons(self.parts, parts.chosen(self.parts, place), {}, "index") if shown else ""
         return {
             self.top: views.top(listed, shown, bool(collections), waiting),
-            self.job: "".join(job_views.job_card(job, _title(job)) for job in current),
+            self.job: "".join(job_views.job_card(job, job_title(job)) for job in current),
             self.row: row if len(self.parts) > 1 else "",
             self.ask.asked.view: self.ask.asked.draw(place, shown, waiting),
             self.form: gr.Accordion(
@@ -88,7 +92,7 @@ class SearchTab:
                 open=shown is None and not place.asked,
                 label="Make something else searchable" if shown else "Make searchable",
             ),
-            self.foot: views.foot(shown) if shown else "",
+            self.foot: views.foot(shown) if shown and place.part != self.index.name else "",
             self.collection: gr.Dropdown(choices=collections, value=collection_in_hand(workspace, place) or None),
             self.model: gr.Dropdown(choices=models, value=models[0][1]),
             self.timer: clock(waiting, TICK_SECONDS),
@@ -118,6 +122,11 @@ class SearchTab:
         place = place.at(index=start_index(self.page, collection, model), collection=collection)
         return {self.page.place: place, **self.refresh(place)}
 
+    def read_again(self, place: Place, model: str) -> Widgets:
+        """Start reading what the index in hand holds with another model, beside the live one."""
+        place = self.index.read_again(place, model)
+        return {self.page.place: place, **self.refresh(place)}
+
     def use_view(self, place: Place, event: gr.EventData) -> Widgets:
         """What the buttons and selects of our HTML do."""
         said: dict[str, Any] = dict(event._data)
@@ -130,28 +139,27 @@ class SearchTab:
             asked = place.asked if chosen.collection == self.ask.asked.collection(place) else ""
             # The same words are asked of it; what was limited may not be there.
             place = place.at(index=chosen.name, collection=chosen.collection, asked=asked, how="")
-        elif act == "remove":
-            remove_index(self.page.workspace, name)
-            place = place.at(index="")
         elif act == "put-away":
             place = place.at(asked="")
         elif act == "make":
             collection, model = self.ask.asked.collection(place), self.ask.asked.model(place)
             place = place.at(index=start_index(self.page, collection, model), collection=collection)
+        elif (moved := self.index.act(place, act, name)) is not None:
+            place = moved
         else:
             job_views.use_job(self.page, act, name)
         return {self.page.place: place, **self.ask.clear(), **self.refresh(place)}
 
     def _jobs(self) -> list[JobFolder]:
-        return job_views.open_jobs(self.page.workspace, "index")
+        return job_views.open_jobs(self.page.workspace, "index", *self.index.works)
 
     def _seen(self, place: Place) -> str:
         """Changes with the indexes and which of them is shown, before the semicolon, and with the jobs, after it."""
         workspace = self.page.workspace
         listed, shown = list_indexes(workspace), index_in_hand(workspace, place)
-        there = [shown.name if shown else "", *(f"{card.name}@{card.created}" for card in listed)]
+        there = [
+            shown.name if shown else "",
+            self.index.seen(place, shown),
+            *(f"{card.name}@{card.created}" for card in listed),
+        ]
         return " ".join(there) + ";" + " ".join(job.etag() for job in self._jobs())
-
-
-def _title(job: JobFolder) -> str:
-    return f"Making {job.spec.get('collection', '')} searchable"
