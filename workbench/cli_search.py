@@ -37,12 +37,23 @@ def search(
     image: Annotated[Path | None, typer.Option(metavar="FILE", help="Search by a picture.")] = None,
     audio: Annotated[Path | None, typer.Option(metavar="FILE", help="Search by a sound.")] = None,
     video: Annotated[Path | None, typer.Option(metavar="FILE", help="Search by a video.")] = None,
+    unlike_text: Annotated[str | None, typer.Option(help="Keep away from what these words say.")] = None,
+    unlike_image: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep away from this picture.")] = None,
+    unlike_audio: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep away from this sound.")] = None,
+    unlike_video: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep away from this video.")] = None,
     top: Annotated[int, typer.Option(min=1, max=1000, help="How many results.")] = 10,
+    offset: Annotated[int, typer.Option(min=0, max=999, help="Leave out so many of the first: the next page.")] = 0,
+    hybrid: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of full text: 0 for vectors only, 1 for words only.")
+    ] = 0.0,
     dimension: Annotated[int | None, typer.Option(min=1, help="Compare this many dimensions only.")] = None,
     modality: Annotated[str | None, typer.Option(help="Only text, image, audio or video.")] = None,
     model: Annotated[str | None, typer.Option(metavar="M", help="The model, if not the index's own.")] = None,
     reranker: Annotated[str | None, typer.Option(metavar="M", help="Put the first results in order with this.")] = None,
     rerank_first: Annotated[int, typer.Option(min=1, max=1000, help="How many of the first to rerank.")] = 50,
+    budget_ms: Annotated[
+        float | None, typer.Option(metavar="MS", help="Rerank only if the whole answer fits into so many milliseconds.")
+    ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN=VALUE", help="Only documents with this metadata; COLUMN=LOW..HIGH for numbers."),
@@ -71,10 +82,19 @@ def search(
         from workbench.index.fields import Condition
         from workbench.index.search import Searcher
 
+        def item(text: str | None, files: dict[str, Path | None]) -> Item:
+            media: dict[str, Any] = {kind: read_media(kind, path) for kind, path in files.items() if path is not None}
+            return Item(text=text, **media)
+
         opened = open_workspace(workspace)
+        away = {"image": unlike_image, "audio": unlike_audio, "video": unlike_video}
         options: dict[str, Any] = {
             "model": lasting(model) if model else None,
             "top": top,
+            "offset": offset,
+            "hybrid": hybrid,
+            "budget_ms": budget_ms,
+            "unlike": item(unlike_text, away) if unlike_text or any(away.values()) else None,
             "modality": modality,
             "dimension": dimension,
             "reranker": lasting(reranker) if reranker else None,
@@ -84,8 +104,7 @@ def search(
         if batch.is_asked:
             done = run_batch(opened, index, batch, out, **options)
         else:
-            media: dict[str, Any] = {kind: read_media(kind, path) for kind, path in files.items() if path is not None}
-            result = Searcher(opened).search(index, Item(text=text, **media), **options).as_json()
+            result = Searcher(opened).search(index, item(text, files), **options).as_json()
     if batch.is_asked:
         tell_batch(done, as_json)
     else:

@@ -117,18 +117,22 @@ def index_words(result: dict[str, Any]) -> str:
 
 
 def search_words(result: dict[str, Any]) -> str:
-    """The hits of a search, the best first, and the time of each stage."""
+    """The hits of a search, the best first, the lists that hold each, the time of each stage, and what was left out."""
     matching = f"{result['matching']:,} documents meet the conditions." if "matching" in result else ""
     if not result["hits"]:
-        return f"Nothing was found in “{result['index']}”. {matching}".rstrip()
+        return " ".join(
+            filter(None, [f"Nothing was found in “{result['index']}”.", matching, *result.get("notes", [])])
+        )
     rows = []
     for hit in result["hits"]:
         first = hit.get("first_rank", hit["rank"])
-        moved = f"from {first}" if first != hit["rank"] else ""
+        lists = {"vectors": hit.get("vector_rank"), "words": hit.get("text_rank")} if "text_rank" in hit else {}
+        found = ", ".join(f"{name} {place}" for name, place in lists.items() if place)
+        moved = " ".join(filter(None, [f"from {first}" if first != hit["rank"] else "", found]))
         shown = " ".join(str(hit["text"] or hit["file"] or hit["id"]).split())
         rows.append([hit["rank"], hit["score"], moved, hit["modality"], shown[:80]])
     took = ", ".join(f"{stage} {value:.0f} ms" for stage, value in result["milliseconds"].items() if value)
-    below = [line for line in (took, matching) if line]
+    below = [line for line in (took, matching, *result.get("notes", [])) if line]
     return "\n".join([table(["rank", "score", "", "modality", "document"], rows), *below])
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from tests.conftest import png_bytes
 from tests.index.test_search import by_numpy
 from tests.index.toys import ToyEmbedder, ToyReranker, make_collection, texts
+from workbench import cli
 from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
 from workbench.index import search as module
@@ -185,6 +189,25 @@ def test_many_queries_at_once_find_what_each_finds_alone(
         assert [hit.id for hit in many.hits] == [hit.id for hit in one.hits]
         np.testing.assert_allclose([hit.score for hit in many.hits], [hit.score for hit in one.hits], atol=1e-6)
         assert (many.matching, many.notes, many.hybrid) == (one.matching, one.notes, one.hybrid)
+
+
+def test_the_command_asks_for_all_of_it(
+    words: Searcher, workspace: Workspace, toy: ToyEmbedder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "Searcher", lambda _: words)
+    (tmp_path / "away.png").write_bytes(png_bytes((4, 0, 0)))
+    asked = ["search", "words", "--workspace", str(workspace.root), "--text", "document 12", "--top", "3"]
+    how = ["--offset", "2", "--hybrid", "0.7", "--unlike-image", str(tmp_path / "away.png")]
+    done = CliRunner().invoke(cli.app, [*asked, *how, "--json"])
+    assert done.exit_code == 0, done.output
+    unlike = Item(image=png_bytes((4, 0, 0)))
+    right = words.search("words", Item(text="document 12"), top=3, offset=2, hybrid=0.7, unlike=unlike)
+    hits = json.loads(done.stdout)["hits"]
+    assert [hit["id"] for hit in hits] == [hit.id for hit in right.hits] and hits[0]["rank"] == 3
+    assert "text_rank" in hits[0]
+    late = ["--reranker", "toy-reranker", "--modality", "text", "--budget-ms", "0.000001"]
+    assert "The results are not reranked" in CliRunner().invoke(cli.app, [*asked, *late]).output
+    assert CliRunner().invoke(cli.app, [*asked, "--hybrid", "2"]).exit_code == 2
 
 
 def test_a_block_of_queries_reads_the_table_once(words: Searcher, monkeypatch: pytest.MonkeyPatch) -> None:
