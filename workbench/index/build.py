@@ -16,6 +16,7 @@ from workbench.errors import WorkbenchError
 from workbench.index import recall, table
 from workbench.index.filling import Progress, compare, fill
 from workbench.index.finishing import count_modalities, full_disk_in_words, measure, publish_table, tidy
+from workbench.index.location import check_place
 from workbench.index.registry import building
 from workbench.index.sweeping import begin_or_continue, sweep
 from workbench.index.table import Origin
@@ -58,6 +59,7 @@ def build_index(
     opened = with_documents(workspace, collection)
     report = progress or (lambda done, total, note: None)
     with building(workspace, name):
+        check_place(workspace)
         sweep(workspace, name)
         report(0, len(opened.corpus), "Loading the model")
         model = _lasting(model)

@@ -17,6 +17,7 @@ from workbench.index import table
 from workbench.index.build import build_index, with_documents
 from workbench.index.filling import Difference, Progress, compare, fill
 from workbench.index.finishing import count_modalities, full_disk_in_words, measure, publish_table, tidy
+from workbench.index.location import check_place
 from workbench.index.registry import (
     IndexCard,
     building,
@@ -83,6 +84,7 @@ def update_index(
     started = time.perf_counter()
     report = progress or (lambda done, total, note: None)
     with building(workspace, name):
+        check_place(workspace)
         sweep(workspace, name)
         card = get_index(workspace, name)
         opened = with_documents(workspace, card.collection)
@@ -101,7 +103,7 @@ def update_index(
             report(total, total, "Finishing")
             table.check_rows(part, total)
             tidied = tidy(part, total, card.dimension, card)
-            measured = measure(part, tidied["kind"], card.dimension, (opened, embedder))
+            measured = measure(part, tidied["kind"], card.dimension, (opened, embedder), card.wished)
             said = {
                 "rows": total,
                 "collection_fingerprint": opened.fingerprint,
@@ -138,6 +140,7 @@ def reembed(
         model or card.model,
         dimension=dimension,
         precision=precision or card.precision,
+        wished_recall=card.wished,
         progress=progress,
         trust_remote_code=trusted,
         embedder=embedder,
@@ -169,6 +172,7 @@ def compact(
     started = time.perf_counter()
     report = progress or (lambda done, total, note: None)
     with building(workspace, name):
+        check_place(workspace)
         sweep(workspace, name)
         card = get_index(workspace, name)
         report(0, card.rows, "Compacting")
@@ -179,7 +183,7 @@ def compact(
             tidied = tidy(part, card.rows, card.dimension)
             report(card.rows, card.rows, "Measuring")
             asking = None if tidied["kind"] == "exact" else _asking(workspace, card, embedder)
-            measured = measure(part, tidied["kind"], card.dimension, asking)
+            measured = measure(part, tidied["kind"], card.dimension, asking, card.wished)
             said = {**_kept(card), **tidied, **measured}
             card = publish_table(workspace, part_name, started, same_content=True, **said)
             if forget:
@@ -246,7 +250,7 @@ def _live(workspace: Workspace, card: IndexCard) -> Any:
 
 
 def _checked_table(workspace: Workspace, card: IndexCard) -> str:
-    if not table.table_folder(workspace, card.table).is_dir():
+    if not table.is_there(workspace, card.table):
         raise WorkbenchError(f"The files of the index “{card.name}” are gone. Build it again.")
     return card.table
 

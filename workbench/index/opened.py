@@ -52,7 +52,7 @@ class OpenIndexes:
             self._tables.forget(card.table)
             if live_table(self._workspace, card.name) != card.table:
                 raise Replaced from error
-            if not table.table_folder(self._workspace, card.table).is_dir():
+            if not table.is_there(self._workspace, card.table):
                 raise WorkbenchError(f"The files of the index “{card.name}” are gone. Build it again.") from error
             raise
 

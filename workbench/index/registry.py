@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from workbench.errors import WorkbenchError
-from workbench.index.table import all_tables, drop_table, index_and_number, table_folder, tables_of
+from workbench.index.table import all_tables, drop_table, index_and_number, is_there, tables_of
 from workbench.workspace import Workspace, check_name, read_json, write_json
 
 SCHEMA_VERSION = 1
@@ -149,7 +149,7 @@ def swap_with_previous(workspace: Workspace, name: str) -> IndexCard:
         before = live.before
         if before is None:
             raise WorkbenchError(f"The index “{name}” has no earlier state to go back to.")
-        if not table_folder(workspace, before.table).is_dir():
+        if not is_there(workspace, before.table):
             raise WorkbenchError(f"The files of the earlier state of the index “{name}” are gone. Build it again.")
         card = replace(before, previous={**asdict(live), "previous": {}})
         _put(registry, card)
@@ -161,7 +161,7 @@ def drop_gone(workspace: Workspace) -> None:
     gone = _read(workspace)["gone"]
     for found in gone:
         drop_table(workspace, found)
-    left = [found for found in gone if table_folder(workspace, found).exists()]
+    left = [found for found in gone if is_there(workspace, found)]
     if gone != left:
         with _changing(workspace) as registry:
             registry["gone"] = [found for found in registry["gone"] if found not in gone or found in left]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.collection.store import list_collections
 from workbench.index import table
+from workbench.index.location import location
 from workbench.index.registry import BeingBuilt, building, drop_gone, live_table, named_tables, new_table_name
 from workbench.index.table import Origin
 from workbench.workspace import Workspace
@@ -40,7 +40,7 @@ def _can_continue(workspace: Workspace, database: Any, found: str, collections: 
     opened = None if _replaced(workspace, found) else table.open_or_none(database, found)
     if opened is None:
         return False
-    age = time.time() - _last_written(table.table_folder(workspace, found))
+    age = time.time() - location(workspace).last_written(found)
     return opened[1].collection in collections and age < KEEP_PARTIAL_SECONDS
 
 
@@ -55,10 +55,6 @@ def unnamed(workspace: Workspace, name: str) -> list[str]:
     """The tables of an index on disk that its card does not name."""
     named = named_tables(workspace, name)
     return [found for found in table.tables_of(workspace, name) if found not in named]
-
-
-def _last_written(folder: Path) -> float:
-    return max((path.stat().st_mtime for path in (folder, folder / "_versions") if path.exists()), default=0.0)
 
 
 def begin_or_continue(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +22,7 @@ import numpy as np
 
 from workbench.collection.store import MODALITIES
 from workbench.errors import WorkbenchError
+from workbench.index.location import location
 from workbench.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ SCAN_ROWS = 4096
 # A longer list of rows costs the engine more than a wider search of which the rows are picked.
 LISTED_ROWS = 5000
 WIDEST_SEARCH = 20_000
-CACHE_BYTES = 1 << 28
 COLUMNS = ("id", "row", "modality", "text", "file", "meta")
 PREFIX = "workbench."
 ALLOWED_MODALITIES = frozenset(
@@ -80,10 +79,7 @@ class Origin:
 
 def connect(workspace: Workspace) -> Any:
     """The LanceDB database of the workspace, with bounded caches. Thread-safe."""
-    import lancedb
-
-    session = lancedb.Session(index_cache_size_bytes=CACHE_BYTES, metadata_cache_size_bytes=CACHE_BYTES)
-    return lancedb.connect(str(workspace.index), session=session)
+    return location(workspace).connect()
 
 
 def schema(dimension: int, precision: str = "float32") -> pa.Schema:
@@ -261,9 +257,8 @@ def modality_filter(modality: str) -> str:
 
 
 def all_tables(workspace: Workspace) -> list[str]:
-    """The names of all our tables on disk, whole or not. Reads the folder: a torn table is listed too."""
-    names = sorted(path.name.removesuffix(".lance") for path in workspace.index.glob("*.lance"))
-    return [name for name in names if TABLE_NAME.fullmatch(name)]
+    """The names of all our tables, whole or torn."""
+    return [name for name in location(workspace).names() if TABLE_NAME.fullmatch(name)]
 
 
 def tables_of(workspace: Workspace, index: str) -> list[str]:
@@ -281,20 +276,23 @@ def index_and_number(table: str) -> tuple[str, int]:
 
 
 def table_folder(workspace: Workspace, table: str) -> Path:
-    return workspace.index / f"{table}.lance"
+    """The folder of a table, where tables have folders."""
+    return (location(workspace).folder or workspace.index) / f"{table}.lance"
+
+
+def is_there(workspace: Workspace, table: str) -> bool:
+    """Whether anything of a table is there."""
+    return location(workspace).is_there(table)
 
 
 def drop_table(workspace: Workspace, table: str) -> None:
-    """Delete a table, torn or whole. Its files are ours alone, so no engine is needed for it."""
-    folder = table_folder(workspace, table)
-    # Without its versions nobody opens it any more, should the deletion itself be cut short.
-    shutil.rmtree(folder / "_versions", ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Delete a table, torn or whole."""
+    location(workspace).drop(table)
 
 
 def bytes_of(workspace: Workspace, table: str) -> int:
-    """Bytes on disk."""
-    return sum(path.stat().st_size for path in table_folder(workspace, table).rglob("*") if path.is_file())
+    """Bytes that a table takes."""
+    return location(workspace).bytes_of(table)
 
 
 def open_or_none(database: Any, table: str) -> tuple[Table, Origin] | None:
