@@ -9,6 +9,7 @@ import typer
 
 from workbench import jobs
 from workbench.cli_index_away import export_index, verify_index
+from workbench.cli_index_life import COMMANDS
 from workbench.cli_remote import tell_previews
 from workbench.cli_terminal import (
     MODEL_HELP,
@@ -25,6 +26,8 @@ from workbench.cli_words import index_words
 from workbench.workspace import check_name, open_workspace
 
 index = typer.Typer(help="Make something searchable; keep indexes in order.", invoke_without_command=True)
+for word, command in COMMANDS.items():
+    index.command(word)(command)
 index.command("verify")(verify_index)
 index.command("export")(export_index)
 

@@ -14,7 +14,7 @@ from tests.index.toys import ToyEmbedder, make_collection, texts
 from workbench.collection.editing import edit_collection
 from workbench.collection.store import Item, remove_collection
 from workbench.errors import Stopped, WorkbenchError
-from workbench.index import build, finishing, life, registry, table
+from workbench.index import build, finishing, life, recall, registry, table
 from workbench.index.build import build_index, run_index
 from workbench.index.fields import Condition
 from workbench.index.registry import building, get_index, list_indexes, remove_index
@@ -296,6 +296,9 @@ class TestLarge:
     @pytest.fixture(autouse=True)
     def large(self, workspace: Workspace, toy: ToyEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(table, "APPROXIMATE_FROM_ROWS", 1000)
+        # Measuring costs the most by far; a few of the table's vectors, asking once, do here.
+        monkeypatch.setattr(recall, "EFFORTS", ((50, 25),))
+        monkeypatch.setattr(recall, "SAMPLE", 10)
         make_collection(workspace, "words", [Item(text=f"group {n % 20} item {n}") for n in range(1200)])
         build_index(workspace, "words", "words", "toy", embedder=toy)
         toy.encoded.clear()
@@ -310,15 +313,18 @@ class TestLarge:
         assert stats is not None and stats.num_unindexed_rows == 0
         return int(stats.num_indices or 0)
 
-    def test_new_rows_make_a_delta_until_deltas_pile_up(self, workspace: Workspace, toy: ToyEmbedder) -> None:
+    def test_new_rows_make_a_delta_until_deltas_pile_up(
+        self, workspace: Workspace, toy: ToyEmbedder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(finishing, "MOST_DELTAS", 3)
         seen = []
-        for number in range(finishing.MOST_DELTAS):
+        for number in range(3):
             card = self.grow(workspace, toy, number, 20)
             seen.append(self.deltas(workspace, card))
             assert card.kind == "IVF_RQ" and card.recall >= 0.95 and card.probes > 0
-        assert seen == [2, 3, 4, 5, 1]
-        assert card.built_rows == card.rows == 1300
-        assert len(toy.encoded) == 100
+        assert seen == [2, 3, 1]
+        assert card.built_rows == card.rows == 1260
+        assert len(toy.encoded) == 60
 
     def test_a_table_that_grew_or_shrank_far_is_indexed_from_nothing(
         self, workspace: Workspace, toy: ToyEmbedder
