@@ -87,6 +87,14 @@ def test_auth_wants_a_name_and_a_password() -> None:
             launch.read_auth(wrong)
 
 
+def test_tools_are_served_where_mcp_is_installed_and_never_beside_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: object() if name == "mcp" else None)
+    assert launch.serves_tools(None)
+    assert not launch.serves_tools(("me", "secret"))
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    assert not launch.serves_tools(None)
+
+
 def test_the_page_is_launched_closed(workspace: Workspace) -> None:
     options = launch.launch_options("127.0.0.1", 7860, None, [])
     assert options["share"] is False

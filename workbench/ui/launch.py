@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 from pathlib import Path
@@ -91,7 +92,7 @@ def launch_options(host: str, port: int, login: tuple[str, str] | None, routes: 
         "strict_cors": True,
         "ssr_mode": False,
         "pwa": False,
-        "mcp_server": False,
+        "mcp_server": serves_tools(login),
         "favicon_path": str(ASSETS / "icon.svg"),
         "theme": make_theme(),
         "css_paths": [str(path) for path in STYLES],
@@ -103,6 +104,14 @@ def launch_options(host: str, port: int, login: tuple[str, str] | None, routes: 
             "redoc_url": None,
         },
     }
+
+
+def serves_tools(login: tuple[str, str] | None) -> bool:
+    """Whether the endpoints are MCP tools too: where `mcp` is installed, and never beside a login.
+
+    Gradio answers /gradio_api/mcp without asking for the name and the password.
+    """
+    return login is None and importlib.util.find_spec("mcp") is not None
 
 
 def _is_kept(root: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from workbench.errors import WorkbenchError
+from workbench.index.search import Searcher
 from workbench.ui import cards
 from workbench.ui.downloads import Downloads
 from workbench.ui.media_route import MediaRoute
@@ -23,6 +24,7 @@ IDLE_SECONDS = 6.0
 QUEUE_SECONDS = 0.02
 CONCURRENT = 8
 LISTEN_JS = "wb.listen(element, trigger);"
+WAIT_JS = "await new Promise((done) => setTimeout(done, 50));"
 Widgets = dict[Any, Any]
 Handler = Callable[..., Widgets | None]
 
@@ -41,6 +43,7 @@ class Page:
 
     def __init__(self, workspace: Workspace, notices: Sequence[str] = ()) -> None:
         self.workspace = workspace
+        self.searcher = Searcher(workspace)
         self.media = MediaRoute(workspace)
         self.downloads = Downloads(workspace)
         self._openings: list[tuple[gr.Tab, str, Handler, Sequence[Any], Sequence[Any], gr.Timer]] = []
@@ -74,14 +77,17 @@ class Page:
         waits_on: Any = None,
         reads: str = "",
         each: bool = False,
+        last: bool = False,
+        moved: bool = False,
         keeps: bool = False,
     ) -> Any:
         """Wire `handler` to events.
 
         `opens` names the tab whose opening this is; `queue` is for what may take long, and `waits_on` the widget over
         which the waiting is then shown. `reads` is a script that gives the last of the inputs. `each`: an event is
-        handled also while an earlier one is still being handled, which else would pass unseen. `keeps`: the message
-        stays, because nobody pressed anything.
+        handled also while an earlier one is still being handled, which else would pass unseen; `last`: only the last of
+        those. `moved`: the answer that triggers it may move the page, so the place is read once it has. `keeps`: the
+        message stays, because nobody pressed anything.
         """
         where = f"wb.opened('{opens}')" if opens else "wb.place()"
         read = f"given[given.length - 1] = {reads};" if reads else ""
@@ -90,12 +96,12 @@ class Page:
             self._told(handler, keeps),
             inputs=[self.place, *inputs],
             outputs=[*outputs, *(w for w in (self.place, self.tabs) if w not in outputs), *self._frame()],
-            js=f"(...given) => {{ given[0] = {where}; {read} return given; }}",
+            js=f"{'async ' * moved}(...given) => {{ {WAIT_JS * moved} given[0] = {where}; {read} return given; }}",
             queue=queue,
             concurrency_limit=CONCURRENT if queue else "default",
             show_progress="full" if waits_on is not None else "hidden",
             show_progress_on=waits_on,
-            trigger_mode="multiple" if each else None,
+            trigger_mode="multiple" if each else "always_last" if last else None,
             api_visibility="private",
         )
 
@@ -226,10 +232,12 @@ def view(identifier: str, **options: Any) -> gr.HTML:
 
 def build_page(workspace: Workspace, notices: Sequence[str] = ()) -> tuple[gr.Blocks, Page]:
     """The whole page for one workspace. `notices` stand above every tab."""
-    from workbench.ui import data, evaluate, runs, search, train
+    from workbench.ui import api, data, evaluate, runs, search, train
 
     with gr.Blocks(title="Workbench", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as demo:
         page = Page(workspace, notices)
+        # First of all, so that they have their names to themselves.
+        api.offer(page)
         with page.tabs:
             for name, build in zip(
                 TABS, (data.build, train.build, runs.build, evaluate.build, search.build), strict=True
