@@ -7,8 +7,8 @@ import re
 import sys
 import uuid
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -164,6 +164,53 @@ def test_pinecone_gets_vectors_as_it_documents_them(folder: Path, monkeypatch: p
     assert len(upserted) == 40
     awkward = next(one["metadata"] for one in upserted if one["id"] == AWKWARD.content_id())
     assert awkward["year"] == 1999 and awkward["text"] == AWKWARD.text and "deep" not in awkward
+
+
+def test_weaviate_gets_objects_as_it_documents_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that begins with a capital, properties of declared names that are texts, a UUID, the vector beside."""
+    added: list[dict[str, Any]] = []
+    declared: list[str] = []
+
+    class Batch:
+        def __enter__(self) -> Batch:
+            return self
+
+        def __exit__(self, *_: Any) -> None:
+            pass
+
+        def fixed_size(self, batch_size: int) -> Batch:
+            return self
+
+        failed_objects: ClassVar[list[Any]] = []
+
+        def add_object(self, properties: dict[str, Any], uuid: str, vector: list[float]) -> None:
+            assert set(properties) <= set(declared) and "id" not in properties and len(vector) == 32
+            assert all(isinstance(value, str) for value in properties.values())
+            added.append({**properties, "uuid": uuid})
+
+    class Client(Batch):
+        @property
+        def collections(self) -> Client:
+            return self
+
+        def create(self, name: str, vector_config: Any, properties: list[dict[str, Any]]) -> Any:
+            assert re.fullmatch(r"[A-Z][_0-9A-Za-z]*", name) and vector_config == {"hnsw": "cosine"}
+            declared.extend(one["name"] for one in properties)
+            return SimpleNamespace(batch=Batch())
+
+    configure = SimpleNamespace(
+        VectorIndex=SimpleNamespace(hnsw=lambda distance_metric: {"hnsw": distance_metric}),
+        Vectors=SimpleNamespace(self_provided=lambda vector_index_config: vector_index_config),
+    )
+    module(monkeypatch, "weaviate", connect_to_local=Client)
+    module(monkeypatch, "weaviate.classes")
+    enums = {"DataType": SimpleNamespace(TEXT="text"), "VectorDistances": SimpleNamespace(COSINE="cosine")}
+    module(monkeypatch, "weaviate.classes.config", Configure=configure, Property=dict, **enums)
+    module(monkeypatch, "weaviate.util", generate_uuid5=lambda of: str(uuid.uuid5(uuid.NAMESPACE_DNS, of)))
+    run_readme(folder, "Weaviate", monkeypatch)
+    assert len({one["uuid"] for one in added}) == 40
+    awkward = next(one for one in added if one["item"] == AWKWARD.content_id())
+    assert json.loads(awkward["metadata"]) == AWKWARD.meta and awkward["text"] == AWKWARD.text
 
 
 def test_an_export_is_there_whole_or_not_at_all(

@@ -54,7 +54,8 @@ class IndexPart:
     def draw(self, place: Place, shown: IndexCard) -> Widgets:
         """The index in hand, read from disk."""
         workspace = self.page.workspace
-        found, behind = state(workspace, shown), life.behind(workspace, shown)
+        found = state(workspace, shown)
+        behind = life.behind(workspace, shown) if found.there else life.Behind()
         choices = embedder_choices(workspace)
         models = with_limits(workspace, choices, shown.modalities)
         # Offered first: another one that reads all of it and is here already.
@@ -97,7 +98,11 @@ class IndexPart:
             live = life.roll_back(workspace, name)
             tell(f"“{name}” is as it was: {live.rows:,} items, read by {model_name(live.model)}.")
         elif said in ("update", "compact"):
-            _refuse_remote(shown.model, f"{said} {name}")
+            if shown.model.startswith(REMOTE):
+                raise WorkbenchError(
+                    f"“{shown.model}” lies behind an address, to which documents would be sent. Start it in the "
+                    f"terminal: python -m workbench index {said} {name}"
+                )
             self._start("index", f"{said}-{name}", shown, life.action_spec(workspace, name, said))
         else:
             if (last := self._last(said, name)) is not None and last.status().ended:
@@ -113,7 +118,6 @@ class IndexPart:
         if not model:
             raise WorkbenchError("Choose the model that reads it.")
         model = typed_reference(model)
-        _refuse_remote(model, f"reembed {shown.name} --model {model}")
         spec = life.action_spec(self.page.workspace, shown.name, "reembed", model=model)
         self._start("index", f"reembed-{shown.name}", shown, spec)
         return place.at(index=shown.name)
@@ -129,11 +133,3 @@ class IndexPart:
     def _last(self, work: str, index: str) -> JobFolder | None:
         """The newest job of this kind on the index."""
         return next((job for job in jobs.list_jobs(self.page.workspace, work) if index_of(job) == index), None)
-
-
-def _refuse_remote(model: str, command: str) -> None:
-    if model.startswith(REMOTE):
-        raise WorkbenchError(
-            f"“{model}” lies behind an address, to which documents would be sent. Start it in the terminal: "
-            f"python -m workbench index {command}"
-        )
