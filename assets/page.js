@@ -115,6 +115,27 @@ window.wb = (() => {
   // Feedback: which search the results on the page are of, and which of their buttons are pressed.
   const asked = () => document.querySelector("#search-results [data-asked]")?.dataset.asked || "";
 
+  // How many documents each choice leaves now, written into the choices as they stand: what has the focus keeps it.
+  function count(choices) {
+    for (const [identifier, ...said] of choices || []) {
+      const options = document.getElementById(identifier)?.options || [];
+      said.forEach((words, place) => { if (options[place + 1]) options[place + 1].text = words; });
+    }
+  }
+
+  // Searching as one types, where the last search was so quick that it does not lag behind.
+  const QUICK_MS = 300, PAUSE_MS = 250;
+  let pause;
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("#search-text :is(input, textarea)")) return;
+    clearTimeout(pause);
+    const took = document.querySelector("#search-results [data-took]")?.dataset.took;
+    if (took === undefined || Number(took) > QUICK_MS || event.target.value.trim().length < 2) return;
+    pause = setTimeout(() => document.getElementById("search-live")?.click(), PAUSE_MS);
+  });
+  document.addEventListener("keydown", (event) => { if (event.key === "Enter") clearTimeout(pause); }, true);
+  document.addEventListener("click", (event) => { if (event.target.closest("#search-go")) clearTimeout(pause); }, true);
+
   // A file made of a text that was sent.
   function keep(value) {
     if (!value) return;
@@ -257,5 +278,5 @@ window.wb = (() => {
     return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   }
 
-  return { plot, escape, place, setPlace, markTab, opened, open, listen, details, filters, asked, marked, keep, setTheme, preferredTheme, toggleTheme, dark };
+  return { plot, escape, place, setPlace, markTab, opened, open, listen, details, filters, asked, marked, count, keep, setTheme, preferredTheme, toggleTheme, dark };
 })();

@@ -354,7 +354,7 @@ def test_the_item_of_the_address_is_asked_and_gives_way_to_what_is_asked_by_hand
         raise WorkbenchError("stop here")
 
     monkeypatch.setattr(tab.ask.searcher, "search", ask)
-    options = ("any", "", "", 50, 10, "", "")
+    options = (0.0, None, "any", "", "", 50, 10, "", "")
     for press in (
         lambda: tab.ask.search_asked(ASKED, opening, "", ""),
         lambda: tab.ask.search(ASKED, "text", " ", None, None, None, *options),

@@ -113,4 +113,4 @@ def test_no_reranker_is_fetched_by_a_search(tab: SearchTab, monkeypatch: pytest.
     assert "starter-reranker" in offered and [one for one in offered if "/" in one] == here
     rest = (1, 10, None, "")
     with pytest.raises(WorkbenchError, match=r"is not on this computer yet\. Fetch it with “Add a model”"):
-        tab.ask.search(PLACE, "text", "tea", None, None, None, "", "", "BAAI/bge-reranker-v2-m3", *rest)
+        tab.ask.search(PLACE, "text", "tea", None, None, None, 0.0, None, "", "", "BAAI/bge-reranker-v2-m3", *rest)

@@ -16,7 +16,7 @@ from typing import Any
 from workbench.collection.editing import Edit, edit_collection
 from workbench.collection.review_apply import judgements_of, split_of, split_of_document
 from workbench.collection.split import split_sentence
-from workbench.collection.store import Item
+from workbench.collection.store import Collection, Item
 from workbench.collection.writing import CollectionWriter
 from workbench.errors import WorkbenchError
 from workbench.media import thumbnail
@@ -24,6 +24,8 @@ from workbench.workspace import Workspace, check_name, new_folder
 
 SCORES = {"up": 1.0, "first": 2.0, "down": 0.0}
 SOURCE = "feedback"
+ENOUGH = 50
+"""Thumbs from which training again is worth a try. A rule of thumb, not a measurement: fewer move a model little."""
 WORDS = "Feedback from Search"
 
 
@@ -97,6 +99,17 @@ def withdraw(workspace: Workspace, collection: str, query: Item | str, document:
         elif _brought(of_query) and len(of_query) == 1:
             edit.drop("queries", [query_id])
     return True
+
+
+def count_feedback(collection: Collection, since: float = 0.0) -> int:
+    """How many verdicts on search results a collection holds that were given after a moment (Unix seconds)."""
+    import pyarrow.compute as pc
+
+    table = collection.judgements.data.table
+    if "meta" not in table.column_names:
+        return 0
+    found = table.filter(pc.equal(table["source"], SOURCE))["meta"].to_pylist()
+    return sum(float(json.loads(meta or "{}").get("when", 0.0)) > since for meta in found)
 
 
 def _query(edit: Edit, query: Item) -> tuple[str, bool]:

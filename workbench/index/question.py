@@ -73,7 +73,8 @@ class Question:
     ) -> SearchResult:
         """Ask it of an index with `Searcher.search`; this page of what is found. Raises as that does."""
         how: dict[str, Any] = {
-            "top": self.offset + self.count,
+            "top": self.count,
+            "offset": self.offset,
             "modality": self.show or None,
             "dimension": self.dimension or None,
             "reranker": self.reranker or None,
@@ -83,8 +84,7 @@ class Question:
         how |= {"hybrid": self.hybrid} if self.hybrid else {}
         how |= {"budget_ms": float(self.budget)} if self.budget and self.reranker else {}
         how |= {"unlike": unlike} if unlike is not None else {}
-        found = search(index, query, **how)
-        return replace(found, hits=found.hits[self.offset :]) if self.offset else found
+        return search(index, query, **how)
 
 
 _NAMES = {field.name for field in fields(Question)}

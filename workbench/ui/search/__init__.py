@@ -7,6 +7,7 @@ views.py      the HTML of the frame and of results; around.py what stands above 
 asked.py      an item of a collection that the address asks with
 panel.py      a result that is open; panel_views.py draws it
 feedback.py   the thumbs on results; feedback_views.py draws them
+saved.py      the searches that the user keeps
 side.py       the part that asks two ways to search at once; side_views.py draws them
 """
 

@@ -14,12 +14,24 @@ def head(found: SearchResult, question: Question, rows: int) -> str:
         counted = f"Results {question.offset + 1:,} to {question.offset + len(found.hits):,}"
     among = "" if found.matching is None else f" among {found.matching:,} of {rows:,} documents"
     stages = ("encode", "search", "rerank") if found.reranker else ("encode", "search")
-    spent = " · ".join(f"{name} {found.milliseconds.get(name, 0.0):,.0f} ms" for name in stages)
+    spent = " · ".join(_stage(found, name) for name in stages)
     took = sum(found.milliseconds.get(name, 0.0) for name in stages)
     return (
         f'<p class="quiet small stages" role="status" tabindex="-1" data-took="{took:.0f}">'
-        f"{counted}{among} · {cards.text(spent)}</p>"
+        f"{counted}{among} · {spent}</p>"
     )
+
+
+def notes(found: SearchResult) -> str:
+    """What was left out of what was asked for, and why."""
+    return "".join(f'<p class="small left-out">{cards.icon("info")} {cards.text(note)}</p>' for note in found.notes)
+
+
+def _stage(found: SearchResult, name: str) -> str:
+    """Milliseconds of a stage; over them, how many items a second it gets through."""
+    pace = found.per_second.get(name)
+    said = f' title="{pace:,.0f} items a second"' if pace else ""
+    return f"<span{said}>{name} {found.milliseconds.get(name, 0.0):,.0f} ms</span>"
 
 
 def kept_away(name: str, asked: str) -> str:
@@ -43,8 +55,8 @@ def nothing(question: Question, asked: str) -> str:
     return '<p class="quiet none" role="status">Nothing was found. Widen what is shown, or ask in other words.</p>'
 
 
-def foot(found: SearchResult, question: Question, asked: str, most: int) -> str:
-    """The pages before and after, and the results as a file. most: documents that can be found at all."""
+def foot(found: SearchResult, question: Question, asked: str, most: int, can_save: bool) -> str:
+    """The pages before and after, and what can be kept. most: documents that can be found at all."""
     turns = ""
     if question.offset:
         turns += _turn("Previous", question.offset - question.count, asked)
@@ -52,6 +64,7 @@ def foot(found: SearchResult, question: Question, asked: str, most: int) -> str:
     if len(found.hits) == question.count and end < most and end <= MOST["offset"]:
         turns += _turn("Next", end, asked)
     csv = cards.button("Results as CSV", "csv", asked=asked, identifier="search-csv")
+    csv = (cards.button("Save this search", "save", asked=asked, identifier="search-save") if can_save else "") + csv
     return f'<div class="split after-hits"><nav class="actions" aria-label="Pages of results">{turns}</nav>' + (
         f'<div class="actions">{csv}</div></div>'
     )

@@ -12,7 +12,7 @@ from workbench.errors import WorkbenchError
 from workbench.index.question import LONGEST_WORDS, Question
 from workbench.index.registry import IndexCard
 from workbench.index.results_csv import results_csv
-from workbench.index.search import Searcher
+from workbench.index.saved import item_named
 from workbench.ui.page import LISTEN_JS, Page, Widgets
 from workbench.ui.place import Place
 from workbench.ui.search import views
@@ -23,6 +23,7 @@ from workbench.ui.search.in_hand import index_in_hand
 from workbench.ui.search.options import Options
 from workbench.ui.search.panel import Panel
 from workbench.ui.search.query import read_query
+from workbench.ui.search.saved import SavedSearches
 
 # A file is made of what is sent, and saved by the browser.
 FILE_JS = "watch('value', () => wb.keep(props.value));"
@@ -49,7 +50,7 @@ class AskPart:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.searcher = Searcher(page.workspace)
+        self.searcher = page.searcher
         self.asked = Asked(page)
         with gr.Column(elem_id="search-main", min_width=0, visible=False) as self.main:
             self.fields = Fields()
@@ -57,27 +58,37 @@ class AskPart:
             self.feedback = Feedback(page)
             self.results = gr.HTML(elem_id="search-results", js_on_load=RESULTS_JS, apply_default_css=False)
             self.panel = Panel(page, self.searcher, self.feedback)
+            self.saved = SavedSearches(page)
+        # What nobody sees stands outside of the column: Gradio would show it together with the column.
+        self.where = gr.Textbox(visible="hidden", label="Where")
+        self.feedback.make_unseen()
+        self.live = gr.Button("Search as I type", visible="hidden", elem_id="search-live")
         # What the address asks, and what the results on the page answer: asked once, however often the tab is drawn.
         self.opening = gr.Textbox(visible="hidden", label="In the address")
         self.done = gr.Textbox(visible="hidden", label="Answered")
         self.file = gr.HTML(elem_id="search-file", html_template="<i></i>", js_on_load=FILE_JS)
         self.widgets = [self.asked.view, self.main, *self.options.widgets, self.results, self.feedback.row,
-                        self.panel.view, self.opening, self.done]  # fmt: skip
+                        self.panel.view, self.saved.view,
+                        self.opening, self.done]  # fmt: skip
         self._wire()
 
     def _wire(self) -> None:
         page, fields, options = self.page, self.fields, self.options
         page.on([fields.mode.input], self.choose_mode, [fields.mode], fields.boxes)
-        chosen = [*options.chosen, self.feedback.collection, options.where]
-        found = [self.results, self.feedback.row, self.feedback.collection, self.asked.view, self.done,
-                 self.panel.view]  # fmt: skip
+        chosen = [*options.deeper, *options.chosen, self.feedback.collection, self.where]
+        found = [self.results, *self.feedback.widgets, self.asked.view, self.panel.view, self.opening, self.done,
+                 options.counts]  # fmt: skip
         said = [fields.mode, *fields.boxes]
         page.on([fields.go.click, fields.text.submit], self.search, [*fields.given, *chosen], found, queue=True,
                 waits_on=self.results, reads="wb.filters()")  # fmt: skip
+        page.on([self.live.click], self.search_live, [*fields.given, *chosen], found, queue=True, last=True,
+                reads="wb.filters()")  # fmt: skip
         page.on([self.opening.change], self.search_asked, [self.opening, self.done, self.feedback.collection],
-                [*found, *said], queue=True, waits_on=self.results)  # fmt: skip
-        page.on([self.results.click, self.panel.view.click], self.use_results, [self.feedback.collection],
-                [*found, self.file], queue=True)  # fmt: skip
+                [*found, *said], queue=True, waits_on=self.results, moved=True)  # fmt: skip
+        page.on([self.results.click], self.use_results, [self.feedback.collection],
+                [*found, self.file, self.saved.view], queue=True)  # fmt: skip
+        page.on([self.panel.view.click], self.use_results, [self.feedback.collection], found, queue=True,
+                waits_on=self.panel.view)  # fmt: skip
         self.feedback.wire(self.results, self.panel.view)
 
     def draw(self, place: Place, shown: IndexCard) -> Widgets:
@@ -86,6 +97,7 @@ class AskPart:
         return {
             self.main: gr.Column(visible=True),
             self.opening: _key(shown, place) if asks else "",
+            **self.saved.draw(),
             **self.options.draw(shown, place),
         }
 
@@ -106,12 +118,16 @@ class AskPart:
     ) -> Widgets:
         """Ask the index and show what it found. With nothing in the fields, what the address names is asked again."""
         shown = self._index(place)
-        *options, feedback, where = chosen
-        question = self.options.read(shown, options, where)
+        hybrid, budget, *options, feedback, where = chosen
+        question = self.options.read(shown, options, where, hybrid, budget)
         if place.asked and nothing_given(text, image, audio, video):
             return self._ask(place.at(q=""), shown, self.asked.item(place), question, feedback)
         query = read_query(mode, text, image, audio, video)
         return self._ask(_asking(place, query), shown, query, question, feedback)
+
+    def search_live(self, place: Place, mode: str, text: str, *rest: Any) -> Widgets | None:
+        """Search for what has been typed so far."""
+        return self.search(place, mode, text, *rest) if mode == "text" and (text or "").strip() else None
 
     def search_asked(self, place: Place, opening: str, done: str, feedback: str | None) -> Widgets | None:
         """What the address asks has come into view: ask the index. Words of it can then be changed."""
@@ -130,13 +146,15 @@ class AskPart:
         act, key, document = (str(said.get(name, "")) for name in ("act", "asked", "document"))
         if act == "close":
             return {self.panel.view: ""}
-        if act not in ("csv", "turn", "open", "more", "less", "liked"):
+        if act not in ("csv", "save", "turn", "open", "why", "more", "less", "liked"):
             return None
         asked = self.feedback.find(key)
         if act == "csv":
             return {self.file: {"name": f"{asked.found.index}.csv", "text": results_csv(asked.found)}}
-        if act == "open":
-            return self.panel.open(key, document, feedback)
+        if act == "save":
+            return self.saved.save(asked.found.index, place)
+        if act in ("open", "why"):
+            return self.panel.open(key, document, feedback, why=act == "why")
         question, named = Question.read(asked.how), Named(asked.collection, "corpus", document).write()
         if act == "more":
             place = place.at(asked=named, q="")
@@ -158,11 +176,7 @@ class AskPart:
 
     def _unlike(self, question: Question) -> Item | None:
         """What the results are to be kept away from, if anything."""
-        named = Named.read(question.unlike)
-        if named is None:
-            return None
-        collection, row = named.find(self.page.workspace)
-        return collection.item(named.side, row)
+        return item_named(self.page.workspace, question.unlike)
 
     def _query(self, place: Place) -> Item:
         """What the address asks with."""
@@ -182,6 +196,7 @@ class AskPart:
             asked=self.feedback.remember(query, found, shown.collection, how),
             pressed=self.feedback.pressed(query, feedback, shown.collection),
             question=question,
+            can_save=bool(place.q or place.asked),
             unlike=(unlike.file or unlike.text or unlike.id)[:60] if unlike else "",
         )
         place = place.at(index=shown.name, collection=shown.collection, how=how)
@@ -189,9 +204,11 @@ class AskPart:
             self.results: drawn,
             self.panel.view: "",
             self.done: _key(shown, place),
+            self.opening: _key(shown, place) if place.q or place.asked else "",
+            **self.options.count_again(self.searcher, shown, question),
             self.page.place: place,
             **({} if place.asked else {self.asked.view: ""}),
-            **(self.feedback.offer(shown.collection) if found.hits else {}),
+            **(self.feedback.offer(shown.collection, feedback) if found.hits else {}),
         }
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.collection.feedback import give_feedback, withdraw
+from workbench.collection.feedback import count_feedback, give_feedback, withdraw
 from workbench.collection.store import Item, list_collections, open_collection
 from workbench.errors import WorkbenchError
 from workbench.index.recent import Recent
 from workbench.index.results import Hit, SearchResult
-from workbench.ui.page import Page, Widgets, tell
+from workbench.ui.choices import finished_runs
+from workbench.ui.page import Page, Widgets, tell, view
 from workbench.ui.place import Place
 from workbench.ui.search import feedback_views
 from workbench.workspace import check_name
@@ -56,22 +57,27 @@ class Feedback:
         self.page = page
         self._asked: Recent[Asked] = Recent(KEPT_BYTES, weigh=lambda asked: asked.nbytes)
         with gr.Row(elem_id="search-feedback", visible=False) as self.row:
-            gr.HTML(feedback_views.words(), apply_default_css=False)
+            gr.HTML(feedback_views.purpose(), apply_default_css=False)
             self.collection = gr.Dropdown(
                 [("the collection searched", SEARCHED)], value=SEARCHED, elem_id="search-feedback-collection",
                 label="Collection for your thumbs: choose one, or type a new name", allow_custom_value=True,
                 container=False, min_width=200,
             )  # fmt: skip
+            self.again = view("search-again")
         self.marks = gr.HTML(elem_id="search-marks", html_template="<i></i>", js_on_load=MARKS_JS)
+        self.widgets = [self.row, self.collection, self.again]
+
+    def make_unseen(self) -> None:
+        """The field that nobody sees, outside of what is hidden and shown: Gradio would show it too."""
         self.shown = gr.Textbox(visible="hidden", label="Shown")
 
     def wire(self, *views: gr.HTML) -> None:
         """Let the buttons on results, and another choice of the collection, do something."""
         page = self.page
         # In the queue: toasts travel with it.
-        shown = [self.marks, self.row, self.collection]
+        shown = [self.marks, *self.widgets]
         page.on([one.click for one in views], self.mark, [self.collection], shown, queue=True, each=True)
-        page.on([self.collection.change], self.choose, [self.collection, self.shown], [self.marks],
+        page.on([self.collection.change], self.choose, [self.collection, self.shown], [self.marks, self.again],
                 reads="wb.asked()")  # fmt: skip
 
     def remember(self, query: Item, found: SearchResult, collection: str, how: str = "") -> str:
@@ -81,12 +87,23 @@ class Feedback:
         self._asked.get(key, lambda: asked)
         return key
 
-    def offer(self, collection: str) -> Widgets:
-        """The choice of the collection, once there are results to be marked."""
+    def offer(self, collection: str, chosen: str | None = "") -> Widgets:
+        """The choice of the collection, once there are results to be marked, and how many marks it holds."""
         names = [card.name for card in list_collections(self.page.workspace)]
         searched = [(f"{collection} (searched)", SEARCHED)] if collection in names else []
         others = [(name, name) for name in names if name != collection]
-        return {self.row: gr.Row(visible=True), self.collection: gr.Dropdown(choices=[*searched, *others])}
+        return {self.row: gr.Row(visible=True), self.collection: gr.Dropdown(choices=[*searched, *others]),
+                self.again: self._again(chosen or collection)}  # fmt: skip
+
+    def _again(self, name: str) -> str:
+        """How many thumbs a collection got since a model was trained on it last, and whether that is enough."""
+        workspace = self.page.workspace
+        if name not in {card.name for card in list_collections(workspace)}:
+            return ""
+        runs = finished_runs(workspace, "embedder", "reranker", "late-interaction")
+        trained = [float(run.job["created"]) for run in runs if run.spec.get("collection") == name]
+        count = count_feedback(open_collection(workspace, name), max(trained, default=0.0))
+        return feedback_views.again(count, bool(trained))
 
     def pressed(self, query: Item, chosen: str | None, collection: str) -> dict[str, str]:
         """The verdicts on this question that the chosen collection holds already: document id to verdict."""
@@ -101,7 +118,10 @@ class Feedback:
             asked = self.find(key)
         except WorkbenchError:
             return None
-        return {self.marks: {"asked": key, "verdicts": self.pressed(asked.query, chosen, asked.collection)}}
+        return {
+            self.marks: {"asked": key, "verdicts": self.pressed(asked.query, chosen, asked.collection)},
+            self.again: self._again(chosen or asked.collection),
+        }
 
     def mark(self, place: Place, chosen: str | None, event: gr.EventData, request: gr.Request) -> Widgets | None:
         """A press on one of the three buttons; the second press on the same one takes it back."""
@@ -127,7 +147,7 @@ class Feedback:
         tell(feedback_views.noted(verdict, name), duration=4, title="Feedback")
         return {
             self.marks: {"asked": key, "verdicts": self.pressed(asked.query, name, asked.collection)},
-            **self.offer(asked.collection),
+            **self.offer(asked.collection, name),
         }
 
     def _document(self, asked: Asked, hit: Hit) -> Item:

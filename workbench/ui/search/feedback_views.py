@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+from workbench.collection.feedback import ENOUGH
 from workbench.collection.store import Collection
 from workbench.index.results import Hit
-from workbench.ui import cards
+from workbench.ui import cards, words
 
 # verdict: icon, what a button says, what the toast says
 VERDICTS = {
@@ -43,9 +44,22 @@ def noted(verdict: str, collection: str) -> str:
     return f"Noted in “{collection}”: {VERDICTS[verdict][2]}."
 
 
-def words() -> str:
+def purpose() -> str:
     """What the buttons are for, beside the choice of the collection."""
     return '<p class="quiet small">Your thumbs are kept as pairs to train on, in</p>'
+
+
+def again(count: int, trained: bool) -> str:
+    """How many thumbs there are since the last training, and the way to train again once they are enough."""
+    if not count:
+        return ""
+    since = " since the last training" if trained else ""
+    said = f"{words.count(count, 'thumb')}{since}."
+    if count < ENOUGH:
+        return f'<p class="quiet small">{said} From {ENOUGH} on, training with them is worth a try.</p>'
+    chip = cards.chip("Enough to train with", "good", "tick")
+    button = cards.button("Train with them", "", open_tab="train", identifier="search-train")
+    return f'<div class="again">{chip}<p class="quiet small">{said}</p>{button}</div>'
 
 
 def verdicts(collection: Collection, query_id: str) -> dict[str, str]:

@@ -28,10 +28,24 @@ def filters(index: IndexCard, chosen: Sequence[Condition] = (), counts: Counts |
     return f'<div class="fields filters" role="group" aria-label="Only documents with">{fields}</div>'
 
 
+def counts_of(index: IndexCard, counts: Counts | None) -> list[list[str]]:
+    """The words of each choice's options in turn, [identifier, words, …], with the counts of what was last found."""
+    return [
+        [f"search-filter-{place}", *_options(field, (counts or {}).get(str(field["name"])))]
+        for place, field in enumerate(index.fields)
+        if field["kind"] == "text"
+    ]
+
+
+def _options(field: dict[str, Any], counts: Mapping[str, int] | None) -> list[str]:
+    shown = field["values"] if counts is None else counts
+    return [f"{value} ({shown.get(value, 0):,})" for value in field["values"]]
+
+
 def _filter(place: int, field: dict[str, Any], chosen: Condition | None, counts: Mapping[str, int] | None) -> str:
     name, identifier = cards.text(field["name"]), f"search-filter-{place}"
     if field["kind"] == "text":
-        values = [(value, f"{value} ({(counts or field['values']).get(value, 0):,})") for value in field["values"]]
+        values = zip(field["values"], _options(field, counts), strict=True)
         options = cards.options_of([("", "any"), *values], (chosen.value or "") if chosen else "")
         return f'<label><span>{name}</span><select id="{identifier}" data-field="{name}">{options}</select></label>'
     low, high = (f"{field[end]:.12g}" for end in ("low", "high"))

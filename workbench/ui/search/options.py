@@ -9,15 +9,19 @@ import gradio as gr
 
 from workbench.index.question import Question, read_conditions
 from workbench.index.registry import IndexCard
+from workbench.index.search import Searcher
 from workbench.models.source import check_here, is_here, typed_reference
 from workbench.models.vectors import halvings
 from workbench.ui.choices import remote_choices, reranker_choices, with_limits
 from workbench.ui.page import Page, Widgets, view
 from workbench.ui.place import Place
 from workbench.ui.search import views
-from workbench.ui.search.filter_views import filters
+from workbench.ui.search.filter_views import counts_of, filters
 
 ANY = "any"
+# The share of full text.
+BALANCE = [("Meaning", 0.0), ("Mostly meaning", 0.25), ("Both", 0.5), ("Mostly words", 0.75), ("Words", 1.0)]
+COUNTS_JS = "watch('value', () => wb.count(props.value));"
 NO_RERANKER = ""
 
 
@@ -33,13 +37,23 @@ class Options:
             self.first = gr.Number(
                 50, label="Rerank first", precision=0, minimum=2, maximum=1000, elem_id="search-first", min_width=90
             )
+            self.budget = gr.Number(
+                None, label="Only within ms", precision=0, minimum=0, maximum=60_000, elem_id="search-budget",
+                placeholder="any", min_width=90,
+            )  # fmt: skip
             self.count = gr.Number(
                 10, label="Results", precision=0, minimum=1, maximum=100, elem_id="search-count", min_width=90
             )
+        with gr.Row(elem_id="search-depth", visible=False) as self.depth:
+            self.hybrid = gr.Radio(
+                BALANCE, value=0.0, label="Look for the meaning or for the words themselves", elem_id="search-hybrid",
+                elem_classes=["segmented"],
+            )  # fmt: skip
         self.filters = view("search-filters")
-        self.where = gr.Textbox(visible="hidden", label="Where")
         self.chosen = [self.modality, self.dimension, self.reranker, self.first, self.count]
-        self.widgets = [*self.chosen, self.filters]
+        self.deeper = [self.hybrid, self.budget]
+        self.counts = gr.HTML(elem_id="search-counts", html_template="<i></i>", js_on_load=COUNTS_JS)
+        self.widgets = [*self.chosen, *self.deeper, self.depth, self.filters]
 
     def draw(self, shown: IndexCard, place: Place) -> Widgets:
         """What can be chosen of an index, as the address says it or as usual."""
@@ -59,6 +73,9 @@ class Options:
             self.reranker: gr.Dropdown(choices=rerankers, value=_among(rerankers, reranker, NO_RERANKER)),
             self.first: asked.first,
             self.count: asked.count,
+            self.depth: gr.Row(visible=bool(shown.full_text)),
+            self.hybrid: min((share for _, share in BALANCE), key=lambda share: abs(share - asked.hybrid)),
+            self.budget: asked.budget or None,
         }
 
     def rerankers(self, shown: IndexCard) -> list[tuple[str, str]]:
@@ -68,7 +85,17 @@ class Options:
             found += remote_choices(self.page.workspace, "reranker")
         return with_limits(self.page.workspace, found, shown.modalities)
 
-    def read(self, shown: IndexCard, chosen: Sequence[Any], where: str) -> Question:
+    def count_again(self, searcher: Searcher, shown: IndexCard, question: Question) -> Widgets:
+        """How many documents each value of the metadata leaves, besides what is chosen already."""
+        if not any(field["kind"] == "text" for field in shown.fields):
+            return {}
+        chosen = question.where or question.show
+        found = searcher.counts(shown.name, question.where, modality=question.show or None) if chosen else None
+        return {self.counts: counts_of(shown, found)}
+
+    def read(
+        self, shown: IndexCard, chosen: Sequence[Any], where: str, hybrid: float | None = 0.0, budget: int | None = 0
+    ) -> Question:
         """The question that the choices make. chosen: the values of `self.chosen`."""
         modality, dimension, reranker, first, count = chosen
         size = int(dimension) if dimension else 0
@@ -79,6 +106,8 @@ class Options:
             first=int(first or 50),
             count=min(100, max(1, int(count or 10))),
             where=tuple(read_conditions(where)),
+            hybrid=float(hybrid or 0.0) if shown.full_text else 0.0,
+            budget=min(60_000, max(0, int(budget or 0))),
         )
 
     def allowed(self, question: Question) -> Question:

@@ -7,7 +7,7 @@ import gradio as gr
 from workbench.index.look import look
 from workbench.index.search import Searcher
 from workbench.ui.page import LISTEN_JS, Page, Widgets
-from workbench.ui.search import panel_views
+from workbench.ui.search import panel_views, why_views
 from workbench.ui.search.feedback import Feedback
 
 # A panel that opens takes the focus, one that closes gives it back to the button that opened it.
@@ -24,6 +24,9 @@ watch('value', () => {
   if (panel && open !== before) {
     panel.querySelector('h2').focus({ preventScroll: true });
     panel.scrollIntoView({ block: 'start' });
+  } else if (panel && panel.querySelector('.why')) {
+    panel.querySelector('#item-why').focus({ preventScroll: true });
+    panel.querySelector('#item-why').scrollIntoView({ block: 'nearest' });
   } else if (!panel && before && asks) {
     document.getElementById('search-main').scrollIntoView({ block: 'start' });
     document.querySelector('#search-results .stages')?.focus({ preventScroll: true });
@@ -43,10 +46,14 @@ class Panel:
         self.page, self.searcher, self.feedback = page, searcher, feedback
         self.view = gr.HTML(elem_id="search-item", js_on_load=PANEL_JS, apply_default_css=False)
 
-    def open(self, key: str, document: str, chosen: str | None) -> Widgets:
-        """Open a document of the index that the search `key` asked: a result of it, or one that lies near another."""
+    def open(self, key: str, document: str, chosen: str | None, *, why: bool = False) -> Widgets:
+        """Open a document of the index that the search `key` asked: a result of it, or one that lies near another.
+
+        why: with what carries its score, which takes some eighty scores of the model.
+        """
         asked = self.feedback.find(key)
         found = look(self.searcher, self.page.workspace, asked.found.index, document)
         verdict = self.feedback.pressed(asked.query, chosen, asked.collection).get(document, "")
         hit = asked.hits.get(document)
-        return {self.view: panel_views.panel(found, hit, key, verdict, self.page.media)}
+        told = why_views.explained(self.searcher, asked.query, asked.found, found, self.page.media) if why else ""
+        return {self.view: panel_views.panel(found, hit, key, verdict, self.page.media, told)}

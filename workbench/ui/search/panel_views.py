@@ -23,12 +23,12 @@ def panel(look: Look, hit: Hit | None, asked: str, verdict: str, media_route: Me
     said = look.item.text if has_media(look.item) else ""
     caption = said or names.get(look.item.id, "")
     below = f'<p class="caption" tabindex="0">{cards.text(caption)}</p>' if caption and has_media(look.item) else ""
-    about = _facts(look, hit) + thumbs + _actions(look, asked)
+    about = _facts(look, hit) + thumbs + _actions(look, asked, bool(why_html))
     return (
         f'<section class="card panel looked" data-item="{cards.text(look.item.id)}" aria-labelledby="item-title">'
         f'<div class="split line"><h2 class="title" id="item-title" tabindex="-1">{cards.text(title)}</h2>{close}</div>'
         f'<div class="looking"><div class="shown">{_large(look, media_route)}{below}</div>'
-        f'<div class="about">{about}</div></div><div id="item-why">{why_html}</div>'
+        f'<div class="about">{about}</div></div><div id="item-why" tabindex="-1">{why_html}</div>'
         f"{_judged(look)}{_nearest(look, names, asked, media_route)}</section>"
     )
 
@@ -69,11 +69,12 @@ def _facts(look: Look, hit: Hit | None) -> str:
     return f'<dl class="known" tabindex="0" aria-label="What is known of it">{rows}</dl>'
 
 
-def _actions(look: Look, asked: str) -> str:
+def _actions(look: Look, asked: str, explained: bool) -> str:
     document = look.item.id
     more = cards.button("More like this", "more", identifier="item-more", asked=asked, document=document)
     less = cards.button("Less like this", "less", identifier="item-less", asked=asked, document=document)
-    return f'<div class="actions">{more}{less}</div>'
+    why = cards.button("Why this result", "why", identifier="item-explain", asked=asked, document=document)
+    return f'<div class="actions">{more}{less}{"" if explained or look.item.video else why}</div>'
 
 
 def _judged(look: Look) -> str:

@@ -75,7 +75,7 @@ class SidePart:
         page.on([self.go.click, self.text.submit], self.ask_both, [self.text, self.blind, *chosen], shown, queue=True,
                 waits_on=self.results)  # fmt: skip
         page.on([self.opening.change], self.ask_asked, [self.opening, self.blind, *chosen], shown, queue=True,
-                waits_on=self.results)  # fmt: skip
+                waits_on=self.results, moved=True)  # fmt: skip
         page.on([self.results.click], self.pick_list, [], shown, queue=True)
 
     def draw(self, place: Place, shown: IndexCard) -> Widgets:

@@ -70,7 +70,8 @@ class SearchTab:
         page.watch("search", self.timer, self.watch_index, [self.seen], drawn)
         page.on([self.make.click], self.make_searchable, [self.collection, self.model], drawn)
         page.on([self.index.again.click], self.read_again, [self.index.model], drawn)
-        views_of_ours = (self.top, self.job, self.row, self.foot, self.ask.asked.view, *self.index.views)
+        inside = (self.ask.asked.view, self.ask.saved.view, *self.index.views)
+        views_of_ours = (self.top, self.job, self.row, self.foot, *inside)
         page.on([one.click for one in views_of_ours], self.use_view, [], drawn)
 
     def refresh(self, place: Place) -> Widgets:
@@ -139,6 +140,11 @@ class SearchTab:
             asked = place.asked if chosen.collection == self.ask.asked.collection(place) else ""
             # The same words are asked of it; what was limited may not be there.
             place = place.at(index=chosen.name, collection=chosen.collection, asked=asked, how="")
+        elif act == "open-saved":
+            place = self.ask.saved.place(place, str(said.get("saved", "")))
+            return {self.page.place: place, **self.refresh(place)}
+        elif act == "remove-saved":
+            return self.ask.saved.remove(str(said.get("saved", "")))
         elif act == "put-away":
             place = place.at(asked="")
         elif act == "make":

@@ -59,15 +59,9 @@ def modality_choices(index: IndexCard, anything: str) -> list[tuple[str, str]]:
 
 
 def foot(index: IndexCard) -> str:
-    """How the index is made, and Remove."""
+    """How the index is made."""
     kind = "compared with every item" if index.kind == "exact" else f"{index.kind}, recall {index.recall:.3f}"
-    remove = cards.remove(
-        "index",
-        f"This deletes the index “{cards.text(index.name)}” of {index.rows:,} items. Collection and model stay; "
-        "making it again reads every item anew.",
-        index.name,
-    )
-    return cards.foot(f"{words.size(index.bytes)} · {kind} · made {words.clock(index.created)}", remove)
+    return cards.foot(f"{words.size(index.bytes)} · {kind} · made {words.clock(index.created)}")
 
 
 def results(
@@ -80,11 +74,13 @@ def results(
     pressed: Mapping[str, str] | None = None,
     question: Question | None = None,
     unlike: str = "",
+    can_save: bool = False,
 ) -> str:
     """The hits as cards, with the milliseconds of each stage above them.
 
     rows: of the whole index. asked: the search that their buttons name; `pressed`: what is marked already, by id.
-    question: how it was asked. unlike: the name of what they are kept away from.
+    question: how it was asked. unlike: the name of what they are kept away from. can_save: whether an
+    address says what was asked.
     """
     question = question or Question()
     if not found.hits:
@@ -104,8 +100,8 @@ def results(
     most = rows if found.matching is None else found.matching
     start = f' start="{question.offset + 1}"' if question.offset else ""
     head = f'<div class="split over-hits">{around.kept_away(unlike, asked)}{around.head(found, question, rows)}</div>'
-    return f'{head}<ol class="grid hits"{start}>{boxes}</ol>' + (
-        around.foot(found, question, asked, most) if asked else ""
+    return f'{head}{around.notes(found)}<ol class="grid hits"{start}>{boxes}</ol>' + (
+        around.foot(found, question, asked, most, can_save) if asked else ""
     )
 
 
