@@ -52,6 +52,14 @@ def test_an_index_is_shown_with_what_its_collection_has_gained(run: Callable[...
     assert run("show", "nothing").exit_code == 1
 
 
+def test_the_files_of_an_index_are_shown_and_that_they_are_gone(run: Callable[..., Any], workspace: Workspace) -> None:
+    shown = run("show", "words", "--json")["files"]
+    assert (shown["place"], shown["there"], shown["fragments"]) == (str(workspace.index), True, 1)
+    change(workspace, texts(3, "new"))
+    table.drop_table(workspace, get_index(workspace, "words").table)
+    assert "Its files are not in" in run("show", "words").stdout
+
+
 def test_an_index_is_updated_rolled_back_and_compacted(run: Callable[..., Any], workspace: Workspace) -> None:
     assert "up to date" in run("update", "words").stdout
     change(workspace, texts(3, "new"))

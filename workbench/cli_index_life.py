@@ -144,11 +144,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 def described(workspace: Workspace, name: str) -> dict[str, Any]:
     """What `index show` prints of one index."""
-    from workbench.index.life import behind
+    from workbench.index.life import Behind, behind
     from workbench.index.registry import get_index
+    from workbench.index.state import state
 
     card = get_index(workspace, name)
-    lag = behind(workspace, card)
+    files = state(workspace, card)
+    lag = behind(workspace, card) if files.there else Behind()
     before = card.before
     return {
         **card.as_json(),
@@ -156,6 +158,7 @@ def described(workspace: Workspace, name: str) -> dict[str, Any]:
         "model": card.model,
         "modalities": card.modalities,
         "created": card.created,
+        "files": vars(files),
         "behind": {"more": lag.more, "fewer": lag.fewer, "gone": lag.gone},
         "advice": lag.words,
         "before": None if before is None else {**before.as_json(), "model": before.model, "created": before.created},
@@ -177,6 +180,11 @@ def _card_words(found: dict[str, Any]) -> str:
     ]
     if found["kind"] != "exact":
         lines.append(f"Recall@10 against exact search: {found['recall@10']:.3f}.")
+    files = found["files"]
+    if files["there"]:
+        lines.append(f"In {files['place']}: pieces {files['fragments']:,}, versions kept {files['versions']:,}.")
+    else:
+        lines.append(f"Its files are not in {files['place']}: build it again, or look where indexes lie.")
     if found["advice"]:
         lines.append(f"{found['advice']} To follow it: python -m workbench index update {found['index']}")
     if found["before"]:

@@ -90,7 +90,10 @@ def _origin(card: IndexCard, opened: Table, origin: table.Origin) -> Iterator[Fi
             f"A vector is kept as {held[1]} numbers of {held[0]}; its card says {card.dimension} of {card.precision}."
             + AGAIN,
         )
-    if card.kind != "exact" and not any("vector" in index.columns for index in opened.list_indices()):
+    structures = {column for index in opened.list_indices() for column in index.columns}
+    if card.full_text and "text" not in structures:
+        yield Finding("full-text", WRONG, f"Its full text is gone, so words are not searched.{AGAIN}", card.full_text)
+    if card.kind != "exact" and "vector" not in structures:
         yield Finding("structure", WRONG, f"Its search structure ({card.kind}) is gone, so a search is slow.{AGAIN}")
 
 
