@@ -29,7 +29,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,17 +44,18 @@ DIMENSION = 256
 CLUSTERS = 2000
 DIRECTIONS = 48
 CHUNK = 4096
+ASKING = 100
 BLOCK = 256
 TOP = 10
 ROUNDING = 1e-5
 
 
 def write_mixture(folder: Path, rows: int, queries: int) -> None:
-    """`documents.npy` and `queries.npy`, drawn from one mixture."""
+    """`documents.npy`, `queries.npy` and `asking.npy`, drawn from one mixture."""
     generator = np.random.default_rng(0)
     centres = generator.standard_normal((CLUSTERS, DIMENSION), dtype=np.float32)
     moves = generator.standard_normal((DIRECTIONS, DIMENSION), dtype=np.float32) * math.sqrt(2 / DIRECTIONS)
-    for name, count in (("documents", rows), ("queries", queries)):
+    for name, count in (("documents", rows), ("queries", queries), ("asking", ASKING)):
         file = folder / f"{name}.npy"
         vectors = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(count, DIMENSION))
         for start in range(0, count, 50_000):
@@ -69,9 +70,10 @@ def split_file(file: Path, folder: Path, queries: int) -> int:
     """Real vectors, of which the last ask; how many documents are left."""
     vectors = np.load(file).astype(np.float32)
     vectors = np.random.default_rng(0).permutation(vectors)
-    np.save(folder / "documents.npy", vectors[:-queries])
-    np.save(folder / "queries.npy", vectors[-queries:])
-    return len(vectors) - queries
+    rows = len(vectors) - queries - ASKING
+    for name, some in zip(("documents", "queries", "asking"), np.split(vectors, [rows, rows + queries]), strict=True):
+        np.save(folder / f"{name}.npy", some)
+    return rows
 
 
 def vectors_in(folder: Path, name: str) -> np.ndarray:
@@ -81,7 +83,7 @@ def vectors_in(folder: Path, name: str) -> np.ndarray:
 
 def build(folder: Path, name: str) -> dict[str, Any]:
     """Write, compact, index and measure a table as a build does, and publish it as the index `name`."""
-    from workbench.index import finishing, registry, table
+    from workbench.index import finishing, recall, registry, table
     from workbench.workspace import open_workspace
 
     workspace, documents = open_workspace(folder / "workspace"), vectors_in(folder, "documents")
@@ -99,10 +101,15 @@ def build(folder: Path, name: str) -> dict[str, Any]:
             tidied = finishing.tidy(part, rows, size)
         peak = memory.peak
         with turns.measured() as measuring:
-            measured = finishing.measure(part, tidied["kind"], size, None)
+            # As those of a collection ask: others of the same mixture than those that are asked later.
+            asking = np.array(vectors_in(folder, "asking"))
+            efforts = recall.measure(part, asking) if tidied["kind"] != "exact" else []
+        exact: dict[str, Any] = {"recall": 1.0, "probes": 0, "refine": 0}
+        best = recall.chosen(efforts, recall.WISHED_RECALL) if efforts else exact
     card = registry.IndexCard(
-        name=name, table=table_name, rows=rows, model_dimension=size, bytes=table.bytes_of(workspace, table_name),
-        seconds=0.0, created=time.time(), modalities={"text": rows}, **vars(origin), **tidied, **measured,
+        **vars(origin), **tidied, name=name, table=table_name, rows=rows, model_dimension=size, seconds=0.0,
+        bytes=table.bytes_of(workspace, table_name), created=time.time(), modalities={"text": rows}, efforts=efforts,
+        recall=best["recall"], probes=best["probes"], refine=best["refine"],
     )  # fmt: skip
     registry.publish(workspace, card)
     return indexing | {
@@ -316,7 +323,14 @@ def report(folder: Path, chosen: argparse.Namespace, rows: int) -> None:
         )
 
 
-WAYS = {"build": build, "hnsw": hnsw, "ask": ask, "users": users, "batch": batch, "flat": flat}
+WAYS: dict[str, Callable[..., dict[str, Any]]] = {
+    "build": build,
+    "hnsw": hnsw,
+    "ask": ask,
+    "users": users,
+    "batch": batch,
+    "flat": flat,
+}
 
 
 def _arguments() -> argparse.Namespace:

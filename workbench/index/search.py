@@ -25,7 +25,7 @@ from workbench.index.registry import IndexCard, get_index
 from workbench.index.results import Hit, SearchResult
 from workbench.index.scoring import Scorer
 from workbench.index.second_stage import Paces, SecondStage
-from workbench.index.wish import Wish, check, size_of
+from workbench.index.wish import Wish, check, readable, size_of
 from workbench.models.checkpoint import run_name
 from workbench.workspace import Workspace
 
@@ -132,6 +132,8 @@ class Searcher:
 
     def _answers(self, index: str, queries: list[Item], wish: Wish) -> list[SearchResult]:
         check(wish, queries)
+        queries = [readable(query) for query in queries]
+        wish = wish if wish.unlike is None else replace(wish, unlike=readable(wish.unlike))
         return self._of_live(index, lambda card: self._search(card, queries, wish))
 
     def _of_live(self, index: str, answer: Callable[[IndexCard], Answer]) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
@@ -46,6 +46,13 @@ class Wish:
     def candidates(self) -> int:
         """How many hits the first stage must find."""
         return max(self.last, self.rerank_first) if self.reranks else self.last
+
+
+def readable(item: Item) -> Item:
+    """The item with a text that can be written as UTF-8: half a pair of letters, which programs may send, cannot."""
+    if item.text is None or item.text.isascii():
+        return item
+    return replace(item, text=item.text.encode(errors="replace").decode())
 
 
 def check(wish: Wish, queries: Sequence[Item]) -> None:
