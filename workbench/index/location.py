@@ -162,7 +162,7 @@ def _probe_folder(folder: Path) -> None:
     doing = "be written to"
     with disk_full_in_words(folder):
         try:
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".probe-") as made:
+            with tempfile.TemporaryDirectory(dir=folder, prefix=f".probe-{os.getpid()}-") as made:
                 first, second, third = (Path(made) / name for name in ("first", "second", "third"))
                 first.write_bytes(b"probe")
                 doing = "rename a file"
@@ -176,6 +176,17 @@ def _probe_folder(folder: Path) -> None:
                 f"The folder {folder} cannot {doing} ({error.strerror}), so no index can be kept there: each change of "
                 f"an index needs it. Set {URI} to a folder on a disk of this computer, or move the workspace to one."
             ) from error
+
+
+def sweep_probes(workspace: Workspace) -> None:
+    """Delete what probes of processes that were killed have left."""
+    import psutil
+
+    folder = location(workspace).folder
+    for left in folder.glob(".probe-*-*") if folder is not None else ():
+        number = left.name.split("-")[1]
+        if not (number.isdigit() and psutil.pid_exists(int(number))):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def reason(words: str) -> str:

@@ -112,8 +112,7 @@ def remove_index(workspace: Workspace, name: str) -> None:
             registry["gone"] = sorted({*registry["gone"], *leftovers})
         if known is not None or leftovers:
             drop_gone(workspace)
-        # Whoever waits for this very file is told by the lock to open a new one.
-        _lock_path(workspace, name).unlink(missing_ok=True)
+        drop_lock(workspace, name)
     if known is None and not leftovers:
         raise WorkbenchError(f"There is no index named “{name}”.")
 
@@ -211,6 +210,11 @@ def building(workspace: Workspace, name: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def drop_lock(workspace: Workspace, name: str) -> None:
+    """Delete the lock file of an index that is no more. Only for whoever holds it: who waits for it opens a new one."""
+    _lock_path(workspace, name).unlink(missing_ok=True)
 
 
 def _lock_path(workspace: Workspace, name: str) -> Path:

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.collection.store import list_collections
 from workbench.index import table
-from workbench.index.location import location
-from workbench.index.registry import BeingBuilt, building, drop_gone, live_table, named_tables, new_table_name
+from workbench.index.location import location, sweep_probes
+from workbench.index.registry import (
+    BeingBuilt,
+    building,
+    drop_gone,
+    drop_lock,
+    live_table,
+    named_tables,
+    new_table_name,
+)
 from workbench.index.table import Origin
 from workbench.workspace import Workspace
 
@@ -27,6 +35,7 @@ def sweep(workspace: Workspace, working_on: str) -> None:
     are left to the work that holds its lock.
     """
     drop_gone(workspace)
+    sweep_probes(workspace)
     collections = {card.name for card in list_collections(workspace)}
     database = table.connect(workspace)
     for name in {table.index_and_number(found)[0] for found in table.all_tables(workspace)} - {working_on}:
@@ -34,6 +43,8 @@ def sweep(workspace: Workspace, working_on: str) -> None:
             for found in unnamed(workspace, name):
                 if not _can_continue(workspace, database, found, collections):
                     table.drop_table(workspace, found)
+            if not table.tables_of(workspace, name):
+                drop_lock(workspace, name)
 
 
 def _can_continue(workspace: Workspace, database: Any, found: str, collections: set[str]) -> bool:
