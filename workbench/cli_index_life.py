@@ -38,7 +38,8 @@ def list_indexes(workspace: WorkspaceOption = None, as_json: JsonOption = False,
         cards = listed(open_workspace(workspace))
     rows = [[card.name, f"{card.rows:,}", card.collection, card.model, card.dimension, card.kind] for card in cards]
     words = table(["index", "rows", "collection", "model", "dimension", "kind"], rows) if rows else "No index yet."
-    answer({"indexes": [card.as_json() for card in cards]}, as_json, words)
+    found = [card.as_json() | {"collection": card.collection, "model": card.model} for card in cards]
+    answer({"indexes": found}, as_json, words)
 
 
 def show_index(

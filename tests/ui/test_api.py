@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -18,8 +19,9 @@ from tests.ui.conftest import App, start_app
 from workbench import jobs
 from workbench.collection.store import Item
 from workbench.index.build import build_index
+from workbench.index.registry import get_index, publish
 from workbench.index.search import Searcher
-from workbench.job_folder import JobFolder
+from workbench.job_folder import JobFolder, create_job_folder
 from workbench.ui.api import Api, _told
 from workbench.ui.page import Page
 from workbench.workspace import Workspace, open_workspace
@@ -118,25 +120,20 @@ def test_an_unforeseen_error_gives_nothing_away(api: Api, caplog: pytest.LogCapt
     assert "secret detail" not in str(caught.value) and "secret detail" in caplog.text
 
 
-def test_an_index_of_a_paid_model_is_updated_by_its_owner_alone(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
-    from workbench.index.registry import get_index, publish
-
-    publish(api.workspace, replace(get_index(api.workspace, "words"), model="remote:paid"))
-    with pytest.raises(gr.Error, match="open to others"):
-        _told(api.update_index)("words")
-    started: list[dict[str, Any]] = []
+def test_an_index_of_a_paid_model_is_not_updated_from_afar(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[str, dict[str, Any]]] = []
 
     def start(_: Workspace, work: str, name: str, spec: dict[str, Any]) -> JobFolder:
-        started.append({"work": work, "name": name, **spec})
-        raise KeyboardInterrupt
+        started.append((work, spec))
+        return create_job_folder(api.workspace.job(name), work, spec, {})
 
     monkeypatch.setattr(jobs, "start", start)
-    api.page.may_run_code = True
-    with pytest.raises(KeyboardInterrupt):
-        api.update_index("words")
-    assert started == [{"work": "index", "name": "words", "action": "update"}] or started[0]["action"] == "update"
+    assert api.update_index("words", wait=False)["run"] == "update-words"
+    assert [(work, spec["name"], spec["action"]) for work, spec in started] == [("index", "words", "update")]
+    publish(api.workspace, replace(get_index(api.workspace, "words"), model="remote:paid"))
+    with pytest.raises(gr.Error, match="python -m workbench index update words"):
+        _told(api.update_index)("words")
+    assert len(started) == 1
 
 
 @pytest.fixture(scope="module")

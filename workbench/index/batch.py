@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from workbench.errors import WorkbenchError
 from workbench.index.asking import Asked, Skipped
 from workbench.index.registry import IndexCard
-from workbench.index.results import Hit, SearchResult
+from workbench.index.results import SearchResult
 from workbench.index.search import Searcher
 from workbench.index.wish import MOST_HITS
 from workbench.workspace import disk_full_in_words
@@ -73,7 +73,7 @@ def answer_queries(
         if form == "trec":
             bad += [_spaced(one) for one in good if _is_spaced(one.id)]
             good = [one for one in good if not _is_spaced(one.id)]
-        for one, found in zip(good, _search(searcher, card, good, top, among, options), strict=True):
+        for one, found in zip(good, _search(searcher, card, good, top, among, dict(options)), strict=True):
             out.write(trec_lines(one.id, found, card.name) if form == "trec" else _json_line(one.id, found))
         asked, left_out = asked + len(good), left_out + len(bad)
         skipped = [*skipped, *bad][:MOST_NAMED]
@@ -142,19 +142,19 @@ def _search(
     items = [one.item for one in asked]
     if among is None:
         return searcher.search_many(card.name, items, top=top, **options)
-    for wanted in (min(MOST_HITS, 2 * top * card.rows // max(1, len(among)) + top), MOST_HITS):
+    first = options.pop("offset", 0)
+    last = first + top
+    for wanted in (min(MOST_HITS, 2 * last * card.rows // max(1, len(among)) + last), MOST_HITS):
         found = searcher.search_many(card.name, items, top=wanted, **options)
-        kept = [_only(one, among, top) for one in found]
-        if wanted == MOST_HITS or all(
-            len(one.hits) == top or len(whole.hits) < wanted for one, whole in zip(kept, found, strict=True)
-        ):
+        enough = [len(one.hits) < wanted or sum(hit.id in among for hit in one.hits) >= last for one in found]
+        if all(enough):
             break
-    return kept
+    return [_only(one, among, first, last) for one in found]
 
 
-def _only(found: SearchResult, among: Collection[str], top: int) -> SearchResult:
-    hits: list[Hit] = [hit for hit in found.hits if hit.id in among][:top]
-    return replace(found, hits=[replace(hit, rank=rank) for rank, hit in enumerate(hits, start=1)])
+def _only(found: SearchResult, among: Collection[str], first: int, last: int) -> SearchResult:
+    hits = [replace(hit, rank=rank) for rank, hit in enumerate((h for h in found.hits if h.id in among), start=1)]
+    return replace(found, hits=hits[first:last])
 
 
 def _blocks(queries: Iterable[Asked | Skipped]) -> Iterator[list[Asked | Skipped]]:

@@ -23,7 +23,8 @@ from workbench.collection.store import Item, list_collections
 from workbench.collection.summary import import_summary
 from workbench.errors import WorkbenchError
 from workbench.index.fields import Condition
-from workbench.index.registry import get_index, list_indexes
+from workbench.index.life import action_spec
+from workbench.index.registry import list_indexes
 from workbench.job_folder import JobFolder
 from workbench.models.source import REMOTE, check_here, typed_reference
 from workbench.settings import KINDS, PRESETS, parse_overrides
@@ -63,12 +64,8 @@ class Api:
 
         Their names are what the searching tools take.
         """
-        return {
-            "indexes": [
-                card.as_json() | {"collection": card.collection, "model": card.model, "created": card.created}
-                for card in list_indexes(self.workspace)
-            ]
-        }
+        cards = list_indexes(self.workspace)
+        return {"indexes": [card.as_json() | {"collection": card.collection, "model": card.model} for card in cards]}
 
     def search_text(
         self,
@@ -254,13 +251,13 @@ class Api:
             index: The name of the index, as list_indexes tells it.
             wait: Whether to wait until it is done; else run_state tells of the job that is returned.
         """
-        card = get_index(self.workspace, index)
-        if card.model.startswith(REMOTE) and not self.page.may_run_code:
+        spec = action_spec(self.workspace, index, "update")
+        if spec["model"].startswith(REMOTE):
             raise WorkbenchError(
-                f"The index “{index}” is read by “{card.model}”, behind an address that its owner pays for, and this "
-                "page is open to others. Update it in the terminal."
+                f"“{spec['model']}” lies behind an address, to which documents would be sent. Update the index in the "
+                f"terminal, which tells how much that is: python -m workbench index update {index}"
             )
-        return self._job("index", f"update-{index}", {"name": index, "action": "update"}, wait)
+        return self._job("index", f"update-{index}", spec, wait)
 
     def _search(
         self, index: str, query: Item, top: int, modality: str, where: list[str] | None, reranker: str,
