@@ -53,6 +53,7 @@ def export_index(workspace: Workspace, name: str, folder: Path, *, progress: Rep
         (begun / README).write_text(readme(card, rows), encoding="utf-8")
     return {
         "index": name,
+        "table": card.table,
         "folder": str(folder),
         "rows": rows,
         "dimension": card.dimension,

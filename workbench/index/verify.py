@@ -46,7 +46,7 @@ def verify(
 ) -> dict[str, Any]:
     """What is wrong with an index: the object that `index verify` prints.
 
-    {"index", "rows", "ok", "findings": [{"kind", "severity", "words", "count", "examples"}], "seconds"}; `ok` is
+    {"index", "table", "rows", "ok", "findings": [{"kind", "severity", "words", "count", "examples"}], "seconds"}; `ok` is
     whether nothing is `wrong`. A collection that has changed since is no fault of the index, and only a `note`.
     progress: gets rows done, rows in all, and what is being done.
     Raises WorkbenchError if there is no such index, or if it was replaced while it was being read.
@@ -64,6 +64,7 @@ def verify(
     findings += _model(workspace, card, load_embedder)
     return {
         "index": name,
+        "table": card.table,
         "rows": rows,
         "ok": all(found.severity != WRONG for found in findings),
         "findings": [asdict(found) for found in findings],
@@ -93,7 +94,7 @@ def _origin(card: IndexCard, opened: Table, origin: table.Origin) -> Iterator[Fi
     structures = {column for index in opened.list_indices() for column in index.columns}
     if card.full_text and "text" not in structures:
         yield Finding("full-text", WRONG, f"Its full text is gone, so words are not searched.{AGAIN}", card.full_text)
-    if card.kind != "exact" and "vector" not in structures:
+    if card.kind.startswith("IVF") and "vector" not in structures:
         yield Finding("structure", WRONG, f"Its search structure ({card.kind}) is gone, so a search is slow.{AGAIN}")
 
 

@@ -38,11 +38,11 @@ def top(card: IndexCard, found: State) -> str:
     if not found.there:
         gone = f"The files of this index are not at {found.place}. Make it again, or look where indexes lie."
         return cards.notice(gone, closable=False) + cards.stats(figures)
-    searched = "every item is compared" if exact else f"{card.kind}, {card.probes} parts looked into"
+    searched = f"{card.kind}, {card.probes} parts looked into" if card.probes else card.kind
     facts = [
         ("Holds", contents(card)),
         ("Read by", model_name(card.model)),
-        ("Search", searched),
+        ("Search", "every item is compared" if exact else searched),
         ("Full text", words.count(card.full_text, "item") if card.full_text else "none"),
         ("Pieces", f"{found.fragments:,}"),
         ("Versions kept", f"{found.versions:,}"),
@@ -144,7 +144,7 @@ def _findings(card: IndexCard, job: JobFolder) -> str:
     if job.status().state != "finished" or not result:
         return ""  # its card stands above
     when = float(job.job.get("created") or 0)
-    stale = " The index has been made again since." if card.created > when else ""
+    stale = "" if result["table"] == card.table else " The index has changed since."
     looked = f"{result['rows']:,} rows looked at {age(when)}, in {words.duration(result['seconds'])}.{stale}"
     if not result["findings"]:
         return cards.notice(f"Nothing is wrong. {looked}", tone="good", closable=False)
@@ -175,7 +175,7 @@ def _files(card: IndexCard, job: JobFolder, downloads: Downloads) -> str:
     if not files:
         return ""
     when = float(job.job.get("created") or 0)
-    stale = " The index has changed since." if card.created > when else ""
+    stale = "" if result["table"] == card.table else " The index has changed since."
     links = "".join(
         f'<li><a href="{cards.text(downloads.url(file))}" download>{cards.text(file.name)}</a> '
         f'<span class="quiet small">{words.size(file.stat().st_size)}</span></li>'
