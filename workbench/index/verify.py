@@ -46,8 +46,8 @@ def verify(
 ) -> dict[str, Any]:
     """What is wrong with an index: the object that `index verify` prints.
 
-    {"index", "table", "rows", "ok", "findings": [{"kind", "severity", "words", "count", "examples"}], "seconds"}; `ok` is
-    whether nothing is `wrong`. A collection that has changed since is no fault of the index, and only a `note`.
+    {"index", "table", "rows", "ok", "findings": [{"kind", "severity", "words", "count", "examples"}], "seconds"}; `ok`:
+    nothing is `wrong`. A collection that has changed since is no fault of the index, and only a `note`.
     progress: gets rows done, rows in all, and what is being done.
     Raises WorkbenchError if there is no such index, or if it was replaced while it was being read.
     """

@@ -64,7 +64,7 @@ class IndexPart:
         return {
             self.column: gr.Column(visible=True),
             self.top: views.top(shown, found),
-            self.measured: gr.Row(visible=bool(shown.efforts)),
+            self.measured: gr.Row(visible=len(shown.efforts) > 1),
             self.curve: views.curve(shown),
             self.efforts: views.efforts(shown),
             self.care: views.care(shown, found, behind),

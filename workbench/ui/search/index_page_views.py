@@ -89,7 +89,7 @@ def efforts(card: IndexCard) -> str:
         )  # fmt: skip
     said = (
         "Measured on its own vectors against comparing every item. Searches use the marked effort: the cheapest that "
-        f"finds {100 * card.wished:g} % of the true first ten, or the best there is."
+        f"surely finds {100 * card.wished:g} % of the true first ten, or else the best."
     )
     headers = [">Parts", ">Candidates", ">Recall@10", ">A query"]
     table = cards.table(headers, rows, caption="What each effort finds", marked=marked)
