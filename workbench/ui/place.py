@@ -25,8 +25,8 @@ class Place:
 
     part: what of the Data tab, or of the Evaluate tab, is shown. compared, query, family: what is opened there, see
     `evaluate.compared`. asked: the item that Search is asked with, see `asked`. q, how: the words that Search is asked
-    with and all else that the search asks for, see `index.question`. sides: the two ways to search that are compared, see
-    `search.side`.
+    with and all else that the search asks for, see `index.question`. sides: the two ways to search
+    that are compared, see `search.side`.
     """
 
     tab: str = "data"
