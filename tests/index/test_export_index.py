@@ -20,7 +20,7 @@ from tests.index.toys import ToyEmbedder, make_collection, texts
 from workbench import cli
 from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
-from workbench.index import export, table
+from workbench.index import export, reading, table
 from workbench.index.build import build_index
 from workbench.index.export import export_index
 from workbench.index.registry import get_index
@@ -34,6 +34,7 @@ PICTURE = Item(image=png_bytes(), file="cat's picture.png", meta={"year": 2001})
 def folder(workspace: Workspace, toy: ToyEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The exported index of 38 texts, an awkward one and a picture, in row groups of 16."""
     monkeypatch.setattr(table, "SCAN_ROWS", 8)
+    monkeypatch.setattr(reading, "SLICE_BYTES", 8 * 4 * 32)
     monkeypatch.setattr(export, "GROUP_ROWS", 16)
     make_collection(workspace, "my-words", [*texts(38), AWKWARD, PICTURE])
     build_index(workspace, "my-words.1", "my-words", "toy", embedder=toy)

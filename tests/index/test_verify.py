@@ -17,7 +17,7 @@ from tests.index.toys import ToyEmbedder, make_collection, texts
 from workbench import cli
 from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
-from workbench.index import row_checks, table
+from workbench.index import reading, row_checks, table
 from workbench.index import verify as verifying
 from workbench.index.build import build_index
 from workbench.index.registry import get_index, publish
@@ -159,9 +159,11 @@ def test_no_more_than_a_batch_of_vectors_is_in_memory(
     workspace: Workspace, index: Any, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table, "SCAN_ROWS", 16)
+    monkeypatch.setattr(reading, "SLICE_BYTES", 16 * 4 * 32)
     seen = []
     monkeypatch.setattr(row_checks, "_vectors", lambda batch, size: seen.append(len(batch)) or np.eye(len(batch), size))
-    look()
+    spoil(index, workspace, slice(5, 30), lambda vectors: vectors)  # two pieces, one of them with rows taken out
+    assert look() == {}
     assert sum(seen) == ROWS + 3 and max(seen) <= 16
 
 

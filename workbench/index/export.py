@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import WorkbenchError
 from workbench.index import table
 from workbench.index.export_readme import readme
-from workbench.index.reading import reading
+from workbench.index.reading import in_slices, reading
 from workbench.index.registry import IndexCard, get_index
 from workbench.job_folder import JobFolder
 from workbench.workspace import Workspace, new_folder, write_json
@@ -115,7 +115,7 @@ def _write_rows(opened: Table, card: IndexCard, path: Path, report: Report) -> i
 
 def _groups(opened: Table, dimension: int) -> Iterator[list[pa.RecordBatch]]:
     group: list[pa.RecordBatch] = []
-    for batch in table.scan(opened, COLUMNS):
+    for batch in in_slices(opened, COLUMNS):
         group.append(_as_written(batch, dimension))
         if sum(one.num_rows for one in group) >= GROUP_ROWS:
             yield group

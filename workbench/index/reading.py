@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
 from workbench.index import table
@@ -14,8 +14,8 @@ from workbench.workspace import Workspace
 if TYPE_CHECKING:
     from lancedb.table import Table
 
-# Rows are read so many at a time: their vectors, of a few thousand numbers at most, then take a few megabytes.
-BATCH_ROWS = 4096
+# The vectors of one slice; what the engine holds besides is a part of that.
+SLICE_BYTES = 16 << 20
 
 
 @contextmanager
@@ -35,3 +35,14 @@ def reading(workspace: Workspace, card: IndexCard) -> Iterator[tuple[Table, tabl
             f"The files of the index “{card.name}” cannot be read: some are gone or damaged, or it was being tidied "
             "just now. Try again; if it says so again, build the index again."
         ) from error
+
+
+def in_slices(opened: Table, columns: Sequence[str]) -> Iterator[Any]:
+    """All rows as Arrow record batches, of a table with vectors of any size.
+
+    A whole scan reads ahead by hundreds of megabytes, whatever its batches; so it is asked for slice by slice. The
+    order of a version's rows is always the same.
+    """
+    rows = max(table.SCAN_ROWS, SLICE_BYTES // (4 * table.vector_size(opened)))
+    for start in range(0, opened.count_rows(), rows):
+        yield from opened.search().select(list(columns)).offset(start).limit(rows).to_batches(table.SCAN_ROWS)

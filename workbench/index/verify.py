@@ -15,7 +15,7 @@ from workbench import models
 from workbench.errors import WorkbenchError
 from workbench.index import table
 from workbench.index.loaded import Loader
-from workbench.index.reading import reading
+from workbench.index.reading import in_slices, reading
 from workbench.index.registry import IndexCard, get_index
 from workbench.index.row_checks import AGAIN, COLUMNS, NOTE, WRONG, Documents, Finding, Rows
 from workbench.job_folder import JobFolder
@@ -102,7 +102,7 @@ def _contents(workspace: Workspace, card: IndexCard, opened: Table, report: Repo
     """What is found in the rows."""
     total = opened.count_rows()
     rows = Rows(opened.schema.field("vector").type.list_size, table.precision_of(opened))
-    for batch in table.scan(opened, COLUMNS):
+    for batch in in_slices(opened, COLUMNS):
         report(rows.total, total, "Looking at every row")
         rows.take(batch)
     yield from rows.findings()
