@@ -11,6 +11,11 @@
     search.py      one query of any modality: encode, search, rerank, and the time of each
     results.py     what a search answers
     full_text.py   full text by BM25 in a table that is thrown away, as the floor for embedders
+    location.py    where tables lie: the workspace, another folder, or an address; what a place must be able to do
+    reading.py     the live table of an index, read whole, slice by slice
+    state.py       pieces, versions and place of an index's files
+    verify.py      whether an index is whole and says what it is; row_checks.py looks at its rows
+    export.py      an index as Parquet; export_readme.py says how other databases load it
 
 Only this folder imports LanceDB. Lance must not cross a fork: processes that use it are spawned.
 """

@@ -8,6 +8,7 @@ asked.py      an item of a collection that the address asks with
 panel.py      a result that is open; panel_views.py draws it
 feedback.py   the thumbs on results; feedback_views.py draws them
 saved.py      the searches that the user keeps
+index_page.py the part that keeps the index in order; index_page_views.py draws it
 side.py       the part that asks two ways to search at once; side_views.py draws them
 """
 

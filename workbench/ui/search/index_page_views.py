@@ -124,10 +124,10 @@ def care(card: IndexCard, found: State, behind: Behind) -> str:
 def again(card: IndexCard) -> str:
     """What reading it again does."""
     said = (
-        f"“{card.name}” stays searchable while another model reads the collection; then it takes its place, and this "
-        "one is kept to go back to."
+        f"The same model or another reads the collection anew. “{card.name}” stays searchable meanwhile; then the new "
+        "one takes its place, and this one is kept to go back to."
     )
-    return f'<div><h2 class="title">Read it with another model</h2><p class="quiet">{cards.text(said)}</p></div>'
+    return f'<div><h2 class="title">Read it again</h2><p class="quiet">{cards.text(said)}</p></div>'
 
 
 def looked(card: IndexCard, job: JobFolder | None) -> str:
