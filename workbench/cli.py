@@ -28,6 +28,7 @@ from workbench.cli_report import report
 from workbench.cli_runs import finish, runs
 from workbench.cli_runs_kept import add_commands as add_more_of_runs
 from workbench.cli_search import search
+from workbench.cli_searches import searches
 from workbench.cli_sweep import begin_sweep
 from workbench.cli_terminal import (
     MODEL_HELP,
@@ -60,6 +61,7 @@ app.add_typer(runs, name="runs")
 app.add_typer(collections, name="collections")
 app.add_typer(models, name="models")
 app.add_typer(index, name="index")
+app.add_typer(searches, name="searches")
 
 CollectionOption = Annotated[str, typer.Option("--collection", metavar="N", help="The collection's name.")]
 ModelOption = Annotated[str, typer.Option("--model", metavar="M", help=MODEL_HELP)]

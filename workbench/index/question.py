@@ -51,7 +51,7 @@ class Question:
     @classmethod
     def read(cls, how: str) -> Question:
         """What `write` wrote; what is none of it is left out."""
-        given = dict(parse_qsl(how[:LONGEST_HOW], max_num_fields=20)) if how else {}
+        given = dict(parse_qsl(how[:LONGEST_HOW]))
         found = {name: _read(name, value) for name, value in given.items() if name in _NAMES}
         return cls(**{name: value for name, value in found.items() if value is not None})
 

@@ -38,7 +38,7 @@ class Options:
                 50, label="Rerank first", precision=0, minimum=2, maximum=1000, elem_id="search-first", min_width=90
             )
             self.budget = gr.Number(
-                None, label="Only within ms", precision=0, minimum=0, maximum=60_000, elem_id="search-budget",
+                None, label="Rerank within ms", precision=0, minimum=0, maximum=60_000, elem_id="search-budget",
                 placeholder="any", min_width=90,
             )  # fmt: skip
             self.count = gr.Number(

@@ -40,9 +40,9 @@ class SearchTab:
         self.job = view("search-job")
         self.row = view("search-parts")
         self.ask = AskPart(page)
-        side = SidePart(page, self.ask.searcher, self.ask.asked, self.ask.options)
+        self.side = SidePart(page, self.ask.searcher, self.ask.asked, self.ask.options)
         self.index = IndexPart(page)
-        self.parts: list[parts.Part] = [self.ask, side, self.index]
+        self.parts: list[parts.Part] = [self.ask, self.side, self.index]
         with (
             gr.Accordion(
                 "Make something else searchable",
