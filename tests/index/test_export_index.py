@@ -228,7 +228,7 @@ def test_an_export_is_there_whole_or_not_at_all(
         export_index(workspace, "my-words.1", folder.parent / "other", progress=stop)
     assert [path.name for path in folder.parent.iterdir() if "other" in path.name] == []
     table.drop_table(workspace, get_index(workspace, "my-words.1").table)
-    with pytest.raises(WorkbenchError, match="gone or torn"):
+    with pytest.raises(WorkbenchError, match="are gone from"):
         export_index(workspace, "my-words.1", folder.parent / "other")
     assert not (folder.parent / "other").exists()
 

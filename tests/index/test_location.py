@@ -55,6 +55,32 @@ def test_two_workspaces_in_one_place_leave_each_other_alone(
     assert location(workspace).uri == location(workspace).uri != location(other).uri
 
 
+def test_an_index_that_lies_where_the_setting_no_longer_points_says_so(
+    workspace: Workspace, toy: ToyEmbedder, searcher: Searcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_collection(workspace, "words", texts(5))
+    build_index(workspace, "words", "words", "toy", embedder=toy)
+    monkeypatch.setenv(URI, str(tmp_path / "elsewhere"))
+    with pytest.raises(WorkbenchError, match=rf"are gone from .*/elsewhere/.*, or set {URI} to where they are"):
+        searcher.search("words", Item(text="document 1"))
+    found = verify(workspace, "words", load_embedder=lambda *_, **__: toy)["findings"]
+    assert [one["kind"] for one in found] == ["table"] and "/elsewhere/" in found[0]["words"]
+    monkeypatch.setenv(URI, "s3://bucket/x")
+    monkeypatch.setattr("lancedb.connect", lambda *_, **__: Unreachable())
+    with pytest.raises(WorkbenchError, match="does not answer as it should: refused"):
+        verify(workspace, "words")
+
+
+class Unreachable:
+    """A database at an address that does not answer."""
+
+    def open_table(self, name: str) -> None:
+        raise RuntimeError("refused")
+
+    def list_tables(self, **_: Any) -> None:
+        raise RuntimeError("refused")
+
+
 def test_options_go_to_the_engine_and_into_no_file_and_no_message(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import WorkbenchError
 from workbench.index import table
 from workbench.index.export_readme import readme
+from workbench.index.location import files_gone
 from workbench.index.reading import in_slices, reading
 from workbench.index.registry import IndexCard, get_index
 from workbench.job_folder import JobFolder
@@ -47,7 +47,7 @@ def export_index(workspace: Workspace, name: str, folder: Path, *, progress: Rep
     with new_folder(folder) as begun:
         with reading(workspace, card) as opened:
             if opened is None:
-                raise WorkbenchError(f"The files of the index “{name}” are gone or torn. Build it again.")
+                raise files_gone(workspace, name)
             rows = _write_rows(opened[0], card, begun / VECTORS, report)
         write_json(begun / ABOUT, _about(card, rows))
         (begun / README).write_text(readme(card, rows), encoding="utf-8")

@@ -17,7 +17,7 @@ from workbench.index import table
 from workbench.index.build import build_index, with_documents
 from workbench.index.filling import Difference, Progress, compare, fill
 from workbench.index.finishing import count_modalities, full_disk_in_words, measure, publish_table, tidy
-from workbench.index.location import check_place
+from workbench.index.location import check_place, files_gone
 from workbench.index.registry import (
     IndexCard,
     building,
@@ -251,7 +251,7 @@ def _live(workspace: Workspace, card: IndexCard) -> Any:
 
 def _checked_table(workspace: Workspace, card: IndexCard) -> str:
     if not table.is_there(workspace, card.table):
-        raise WorkbenchError(f"The files of the index “{card.name}” are gone. Build it again.")
+        raise files_gone(workspace, card.name)
     return card.table
 
 

@@ -134,8 +134,17 @@ def location(workspace: Workspace) -> Location:
     if len(parts.scheme) > 1 and parts.scheme != "file":  # one letter is a drive
         return Location(own, None, _options())
     folder = Path(unquote(urlsplit(own).path) if parts.scheme == "file" else own).expanduser().absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkbenchError(f"The folder {folder} of {URI} cannot be made: {error.strerror}.") from error
     return Location(str(folder), folder)
+
+
+def files_gone(workspace: Workspace, name: str) -> WorkbenchError:
+    """What to say of an index that its list names and whose files are not where indexes lie."""
+    said = f"The files of the index “{name}” are gone from {location(workspace).uri}. Build it again"
+    return WorkbenchError(f"{said}, or set {URI} to where they are." if os.environ.get(URI) else f"{said}.")
 
 
 def check_place(workspace: Workspace) -> None:

@@ -13,6 +13,7 @@ from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
 from workbench.index import table
 from workbench.index.fields import Column, load_column, rows_of_modality
+from workbench.index.location import files_gone
 from workbench.index.memory import Matrix, load_matrix
 from workbench.index.recent import Recent
 from workbench.index.registry import IndexCard, live_table
@@ -53,7 +54,7 @@ class OpenIndexes:
             if live_table(self._workspace, card.name) != card.table:
                 raise Replaced from error
             if not table.is_there(self._workspace, card.table):
-                raise WorkbenchError(f"The files of the index “{card.name}” are gone. Build it again.") from error
+                raise files_gone(self._workspace, card.name) from error
             raise
 
     def _open(self, card: IndexCard) -> Table:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
 from workbench.index import table
+from workbench.index.location import location
 from workbench.index.registry import IndexCard, live_table
 from workbench.workspace import Workspace
 
@@ -25,7 +26,10 @@ def reading(workspace: Workspace, card: IndexCard) -> Iterator[tuple[Table, tabl
     Raises WorkbenchError if the table is replaced, removed or found damaged while it is being read.
     """
     try:
-        yield table.open_or_none(table.connect(workspace), card.table)
+        opened = table.open_or_none(table.connect(workspace), card.table)
+        if opened is None:
+            location(workspace).names()  # an address that does not answer says so
+        yield opened
     except (OSError, RuntimeError, ValueError) as error:
         if live_table(workspace, card.name) != card.table:
             raise WorkbenchError(

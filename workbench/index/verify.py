@@ -15,6 +15,7 @@ from workbench import models
 from workbench.errors import WorkbenchError
 from workbench.index import table
 from workbench.index.loaded import Loader
+from workbench.index.location import files_gone
 from workbench.index.reading import in_slices, reading
 from workbench.index.registry import IndexCard, get_index
 from workbench.index.row_checks import AGAIN, COLUMNS, NOTE, WRONG, Documents, Finding, Rows
@@ -56,7 +57,7 @@ def verify(
     report = progress or (lambda done, total, note: None)
     with reading(workspace, card) as opened:
         if opened is None:
-            rows, findings = 0, [Finding("table", WRONG, "The files of this index are gone or torn." + AGAIN)]
+            rows, findings = 0, [Finding("table", WRONG, files_gone(workspace, name).message)]
         else:
             rows = opened[0].count_rows()
             findings = [*_origin(card, *opened), *_contents(workspace, card, opened[0], report)]
