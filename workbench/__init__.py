@@ -7,7 +7,7 @@ The user's steps are the names of the folders. Imports run downward only, in thi
     jobs/                                  start, queue, watch, stop, resume background work of any kind
     demo.py                                the built-in journey, made of the layers below and jobs/
     training/                              fine-tune
-    index/   evaluation/   doctor/   enrich/   search, score, check and mend, hard negatives and generated queries
+    index/   explain/   evaluation/   doctor/   enrich/   search and why, score, check and mend, write and mine
     models/                                load, encode, rerank; the catalogue; the starter models
     collection/                            import, split, read, change, review, export; the demo collection
     media.py  settings/  workspace.py  job_folder.py  memory.py  errors.py
