@@ -41,3 +41,10 @@ def test_every_part_of_the_benchmark_for_a_gpu_works_on_a_tiny_model() -> None:
     assert told["parts"]["ours"]["mini_batch_size"] > told["parts"]["guide"]["mini_batch_size"] == 1
     assert len(told["parts"]["ours"]["times"]) == len(told["parts"]["guide"]["times"]) == 3
     assert told["time_ratio"] > 0 and told["memory_ratio"] > 0 and "estimate_error" in told
+
+
+def test_an_index_answers_rightly_while_what_works_on_it_is_killed() -> None:
+    told = json.loads(output_of("benchmarks/index_faults.py", "--kills", "5", "--documents", "120"))
+    assert (told["kills"], told["problems"], told["left_behind"]) == (5, [], [])
+    assert told["searches"]["answers"] > 0
+    assert (told["searches"]["errors"], told["searches"]["wrong_answers"]) == (0, 0)

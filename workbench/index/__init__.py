@@ -5,6 +5,11 @@
     writer.py      the thread that commits chunks while the model reads the next ones
     recall.py      what the approximate index misses, measured against exact search
     build.py       embed a corpus chunk by chunk into a new table, continue a begun one, publish it when it is whole
+    filling.py     what a table and a collection do not have in common, and embedding only that
+    finishing.py   the last steps of a table: merge, index, measure, publish
+    life.py        follow the collection, move to another model, roll back, compact
+    copying.py     a table made of another one at once, to be changed beside it
+    sweeping.py    tables that no card names: one to go on with, the others to delete
     recent.py      a bounded cache that several threads share
     loaded.py      the models that queries have used last
     memory.py      vectors of a small index in memory, at a smaller size
