@@ -27,7 +27,7 @@ def of_text(text: str, drops: dict[str, float], query: str = "") -> Why:
 
 def test_words_are_marked_by_strength_and_listed_the_strongest_first() -> None:
     drawn = why_views.draw(of_text("a red lamp, not red enough", {"red": 0.4, "lamp": 0.1, "not": -0.2, "a": 0.0}))
-    assert drawn.count('<mark class="s5" title="red: without it the score falls by 0.400">red</mark>') == 2
+    assert drawn.count('<mark class="s5 carries" title="red: without it the score falls by 0.400">red</mark>') == 2
     assert '<mark class="s2"' in drawn
     assert '<mark class="s3 against" title="not: without it the score rises by 0.200">not</mark>' in drawn
     assert re.findall(r"<li>(\w+)", drawn) == ["red", "lamp"]
@@ -48,6 +48,7 @@ def test_the_text_is_whole_however_its_parts_lie() -> None:
     shown = re.search(r'aria-label="The words of the document">(.*?)</p>', drawn)
     assert shown and re.sub(r"<[^>]+>", "", shown[1]) == text
     assert re.findall(r"<li>(\w+)", drawn) == ["one"]
+    assert '<mark class="s5 carries" title="one: without it the score falls by 0.300">one</mark>' in drawn
 
 
 def test_hostile_words_stay_words() -> None:
@@ -60,15 +61,15 @@ def test_the_heat_lies_over_the_picture_and_is_said_in_words() -> None:
         [
             Part("box", 0.4, "top right", box=(0.75, 0.0, 0.25, 0.25)),
             Part("box", 0.0, "in the middle", box=(0.25, 0.25, 0.25, 0.25)),
-            Part("box", -0.1, "bottom left", box=(0.0, 0.75, 0.25, 0.25)),
+            Part("box", -0.2, "bottom left", box=(0.0, 0.75, 0.25, 0.25)),
         ]
     )
     drawn = why_views.draw(Why(0.5, parts, [], 17), image="/media/p?sig=1")
     assert 'src="/media/p?sig=1"' in drawn
     assert 'aria-label="Heat map of the picture. What carries most is top right."' in drawn
-    assert re.findall(r'class="box ([^"]+)"', drawn) == ["s5", "s2 against"]
+    assert re.findall(r'class="box ([^"]+)"', drawn) == ["s5 top", "s3 against"]
     assert "left:75.000%;top:0.000%;width:25.000%;height:25.000%" in drawn
-    assert "from carries nothing to carries most" in drawn
+    assert "from carries nothing to carries most" in drawn and "What is dashed speaks against" in drawn
 
 
 def test_the_seconds_stand_under_a_player() -> None:

@@ -36,9 +36,10 @@ def opened(data: bytes) -> Image.Image:
 
 
 def explain_picture(picture: Image.Image, base: float, score: ScorePictures) -> list[Part]:
-    """The boxes of a picture, which together cover it once. `drop` is the fall for an area of a coarse box.
+    """The boxes of a picture, which together cover it once. `drop` is that of the coarse box in which a box lies.
 
-    A box that was cut hands its drop on to its quarters, by how much each of them matters alone.
+    A box that was cut hands its drop on to the quarter that matters most alone, and to the others in proportion: the
+    drops of small boxes are small by themselves, and could not be compared with those of large ones.
     """
     side = 1 / COARSE
     boxes: list[Box] = [(x * side, y * side, side, side) for y in range(COARSE) for x in range(COARSE)]
@@ -52,9 +53,9 @@ def explain_picture(picture: Image.Image, base: float, score: ScorePictures) -> 
         quarters = [quarter for box in cut for quarter in _quarters(box)]
         drops = np.maximum(base - _scores(picture, quarters, score), 0.0).reshape(len(cut), 4)
         for box, own in zip(cut, drops, strict=True):
-            density = heat.pop(box)
-            shares = own / own.sum() if own.sum() > 0 else np.full(4, 0.25)
-            heat |= dict(zip(_quarters(box), (4 * density * shares).tolist(), strict=True))
+            whole = heat.pop(box)
+            shares = own / own.max() if own.max() > 0 else np.ones(4)
+            heat |= dict(zip(_quarters(box), (whole * shares).tolist(), strict=True))
     in_order = sorted(heat, key=lambda box: (round(box[1], 6), box[0]))
     return [Part("box", heat[box], label=place_in_words(box), box=box) for box in in_order]
 

@@ -40,7 +40,8 @@ def why(score: Score, document: Item, query: Item | None = None) -> Why:
     """Which words, boxes or seconds of a document carry its score; and, given the query, which of its words.
 
     Deterministic. It takes one score for the whole, and at most 80 for a text, 48 for a picture, 32 for a sound and 81
-    for the query's words. Raises WorkbenchError for a video, which is not taken apart, and for media that cannot be decoded.
+    for the query's words. Raises WorkbenchError for a video, which is not taken apart, and for media that cannot be
+    decoded.
     """
     if not document.modality or "video" in document.modality:
         raise WorkbenchError("A video cannot be taken apart yet. Texts, pictures and sounds can.")

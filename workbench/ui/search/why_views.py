@@ -20,6 +20,8 @@ from workbench.ui.media_route import MediaRoute
 
 LEVELS = 5
 LISTED = 5
+AGAINST = 0.25
+DASHED = "What is dashed speaks against: without it the score rises."
 LEGEND = (
     '<p class="why-legend small quiet"><span class="scale" aria-hidden="true"></span>'
     "<span>from carries nothing to carries most</span></p>"
@@ -49,6 +51,7 @@ def draw(found: Why, image: str = "", audio: str = "") -> str:
             _sound(found, audio) if audio and found.of("second") else "",
             _text("The words of the document", found.text, found.parts),
             _text("The words of your question", found.query_text, found.query_parts),
+            f'<p class="small quiet">{DASHED}</p>' if _speaks_against(found) else "",
             "".join(f'<p class="small">{cards.text(note)}</p>' for note in found.notes),
         )
     )
@@ -58,9 +61,15 @@ def draw(found: Why, image: str = "", audio: str = "") -> str:
     )
 
 
+def _speaks_against(found: Why) -> bool:
+    return any(part.strength < 0 and level(part.strength) for part in (*found.parts, *found.query_parts))
+
+
 def level(strength: float) -> int:
-    """0 (carries nothing) to LEVELS: which background a strength of 0 to 1 gets."""
-    return 0 if abs(strength) <= FAINT else max(1, min(LEVELS, math.ceil(abs(strength) * LEVELS)))
+    """Which background a strength gets: 0, that of what carries nothing, to LEVELS. What barely spoils gets none."""
+    if abs(strength) <= (FAINT if strength >= 0 else AGAINST):
+        return 0
+    return max(1, min(LEVELS, math.ceil(abs(strength) * LEVELS)))
 
 
 def _picture(found: Why, address: str) -> str:
@@ -68,17 +77,18 @@ def _picture(found: Why, address: str) -> str:
     most = found.strongest("box", count=LISTED)
     places = words.listing(list(dict.fromkeys(part.label for part in most)))
     said = f"Heat map of the picture. What carries most is {places}." if places else "No place carries the score."
+    named = list({part.label: part for part in reversed(most)}.values())[::-1]
     return (
         f'<div class="why-picture"><img src="{cards.text(address)}" alt=""><div class="heat" role="img" '
-        f'aria-label="{cards.text(said)}">{boxes}</div></div>{LEGEND}{_listed("Places of the picture", most)}'
+        f'aria-label="{cards.text(said)}">{boxes}</div></div>{LEGEND}{_listed("Places of the picture", named)}'
     )
 
 
 def _box(part: Part) -> str:
     left, top, width, height = (f"{100 * value:.3f}%" for value in part.box or (0.0, 0.0, 0.0, 0.0))
-    against = " against" if part.strength < 0 else ""
+    more = " against" if part.strength < 0 else " top" if part.strength == 1 else ""
     return (
-        f'<i class="box s{level(part.strength)}{against}" title="{cards.text(_told(part))}" '
+        f'<i class="box s{level(part.strength)}{more}" title="{cards.text(_told(part))}" '
         f'style="left:{left};top:{top};width:{width};height:{height}"></i>'
     )
 
@@ -121,24 +131,27 @@ def _text(title: str, text: str, parts: Sequence[Part]) -> str:
 
 
 def _marked(text: str, parts: Sequence[Part]) -> str:
-    """The text cut where parts begin and end; a piece belongs to the word that holds it, else to the passage."""
-    spans = sorted(
-        ((start, end, part) for part in parts for start, end in part.places), key=lambda span: span[2].kind != "word"
-    )
+    """The text cut where parts begin and end, each piece marked as the passage and the word that hold it."""
+    spans = [(start, end, part) for part in parts for start, end in part.places]
     edges = sorted({0, len(text), *(edge for start, end, _ in spans for edge in (start, end))})
-    holding: dict[int, Part] = {}
+    holding: dict[str, dict[int, Part]] = {"passage": {}, "word": {}}
     for start, end, part in spans:
-        for edge in edges[edges.index(start) : edges.index(end)]:
-            holding.setdefault(edge, part)
-    return "".join(_piece(text[start:end], holding.get(start)) for start, end in pairwise(edges))
+        holding[part.kind] |= dict.fromkeys(edges[edges.index(start) : edges.index(end)], part)
+    return "".join(
+        _piece(text[start:end], holding["passage"].get(start), holding["word"].get(start))
+        for start, end in pairwise(edges)
+    )
 
 
-def _piece(text: str, part: Part | None) -> str:
-    shown = cards.text(text)
-    if part is None or not level(part.strength):
+def _piece(text: str, passage: Part | None, word: Part | None) -> str:
+    """A word of a passage has the passage's background, and is underlined if it carries the score itself."""
+    shown, ground = cards.text(text), passage or word
+    carries = word is not None and word.strength > 0 and level(word.strength) > (0 if passage else 3)
+    if ground is None or not (level(ground.strength) or carries):
         return shown
-    against = " against" if part.strength < 0 else ""
-    return f'<mark class="s{level(part.strength)}{against}" title="{cards.text(_told(part))}">{shown}</mark>'
+    classes = f"s{level(ground.strength)}{' against' * (ground.strength < 0)}{' carries' * carries}"
+    told = word if word is not None and carries else ground
+    return f'<mark class="{classes}" title="{cards.text(_told(told))}">{shown}</mark>'
 
 
 def _listed(title: str, parts: Sequence[Part]) -> str:
