@@ -24,7 +24,7 @@ from workbench.index.saved import saved_searches
 from workbench.index.search import Searcher
 from workbench.ui.page import Page
 from workbench.ui.place import Place
-from workbench.ui.search import feedback_views, filter_views, side_views
+from workbench.ui.search import around, feedback_views, filter_views, side_views
 from workbench.ui.search.side import propose
 from workbench.ui.search.tab import SearchTab
 from workbench.workspace import Workspace
@@ -241,6 +241,13 @@ def test_lists_that_are_the_same_leave_nothing_to_pick(workspace: Workspace, tab
     none = SearchResult("words", "toy", [], {}, 32)
     drawn = side_views.columns((none, none), ("a", "b"), workspace, tab.page.media, key="k")
     assert "nothing to pick" in drawn and "side-pick" not in drawn
+
+
+def test_what_a_remote_model_reads_is_not_sent_to_it_letter_by_letter() -> None:
+    near = SearchResult("words", "toy", [], {"encode": 5.0}, 32)
+    assert 'data-took="5"' in around.head(near, Question(), 30)
+    for far in (replace(near, model="remote:x"), replace(near, reranker="remote:x")):
+        assert "data-took" not in around.head(far, Question(), 30)
 
 
 @pytest.mark.parametrize("act", ["page", "", "drop"])

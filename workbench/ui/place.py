@@ -58,7 +58,11 @@ class Place:
         return urlencode({key: value for key, value in values.items() if value})
 
     def at(self, **changes: str) -> Place:
-        """This place with some names changed."""
+        """This place with some names changed. What a search is limited to stays behind with its index."""
+        if changes.get("index", self.index) != self.index:
+            changes.setdefault("how", "")
+        if changes.get("asked"):
+            changes.setdefault("q", "")
         return replace(self, **changes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workbench.index.question import MOST, Question
 from workbench.index.results import SearchResult
+from workbench.models.remote import PREFIX as REMOTE
 from workbench.ui import cards, words
 
 
@@ -16,10 +17,10 @@ def head(found: SearchResult, question: Question, rows: int) -> str:
     stages = ("encode", "search", "rerank") if found.reranker else ("encode", "search")
     spent = " · ".join(_stage(found, name) for name in stages)
     took = sum(found.milliseconds.get(name, 0.0) for name in stages)
-    return (
-        f'<p class="quiet small stages" role="status" tabindex="-1" data-took="{took:.0f}">'
-        f"{counted}{among} · {spent}</p>"
-    )
+    # As one types only models of this machine are asked: each question to another one may cost, and leaves the house.
+    remote = any((name or "").startswith(REMOTE) for name in (found.model, found.reranker))
+    quick = "" if remote else f' data-took="{took:.0f}"'
+    return f'<p class="quiet small stages" role="status" tabindex="-1"{quick}>{counted}{among} · {spent}</p>'
 
 
 def notes(found: SearchResult) -> str:

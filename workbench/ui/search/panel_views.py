@@ -11,6 +11,7 @@ from workbench.ui.media_route import MediaRoute
 from workbench.ui.search import feedback_views
 from workbench.ui.search.views import captions
 
+LONGEST_TITLE = 160
 SOURCES = {"upload": "as uploaded", "mined": "mined", "reviewed": "by review", "feedback": "by a thumb in Search"}
 
 

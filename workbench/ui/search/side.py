@@ -26,7 +26,7 @@ from workbench.ui.search.options import NO_RERANKER, Options
 
 KEPT = 200
 SHOWN = 10
-NONE_YET = "Type a question that you know the answers to, and see what each of the two finds."
+NOTHING_YET = '<p class="quiet">Ask something that you know the answers to, and see what each of the two finds.</p>'
 # After a pick, what it was is read out.
 SIDE_JS = LISTEN_JS + "watch('value', () => document.getElementById('side-picked')?.focus({ preventScroll: true }));"
 
@@ -64,7 +64,7 @@ class SidePart:
                 label="Blind: shuffle the two lists and do not say which is which, until I have picked the better one",
                 elem_id="side-blind", container=False,
             )  # fmt: skip
-            self.results = gr.HTML(elem_id="side-results", js_on_load=SIDE_JS, apply_default_css=False)
+            self.results = gr.HTML(NOTHING_YET, elem_id="side-results", js_on_load=SIDE_JS, apply_default_css=False)
             self.score = view("side-score")
         self.opening = gr.Textbox(visible="hidden", label="Both in the address")
         chosen = [widget for choice in self.choices for widget in choice.widgets]
