@@ -82,7 +82,7 @@ def test_a_table_is_asked_by_its_column_and_a_tsv_by_id_and_text(tmp_path: Path)
 
 def test_a_file_that_cannot_be_read_is_said_in_words(tmp_path: Path) -> None:
     for path in (tmp_path / "gone.txt", tmp_path):
-        with pytest.raises(WorkbenchError, match="The file of queries, .* cannot be read"):
+        with pytest.raises(WorkbenchError, match=r"The file of queries, .* cannot be read"):
             list(read_queries(path))
 
 
@@ -122,11 +122,20 @@ def test_queries_are_read_no_further_than_the_block_that_is_asked(
         for read in range(1, 21):
             yield Asked(read, str(read), Item(text=f"question {read}"))
 
-    ahead: list[int] = []
-    answer_queries(
-        searcher, card, lines(), io.StringIO(), "trec", progress=lambda asked, _: ahead.append(read - asked)
-    )
-    assert ahead == [0, 0, 0, 0, 0]
+    def asked_at_once() -> list[int]:
+        told: list[tuple[int, int]] = []
+        answer_queries(
+            searcher, card, lines(), io.StringIO(), "trec", progress=lambda asked, _: told.append((asked, read))
+        )
+        assert all(asked == read for asked, read in told)
+        return [asked for asked, _ in told]
+
+    assert asked_at_once() == [4, 8, 12, 16, 20]
+    monkeypatch.setattr(batch, "BLOCK_BYTES", 1)
+    pictures = [Asked(n, str(n), Item(image=png_bytes((n, 0, 0)))) for n in range(3)]
+    told: list[int] = []
+    answer_queries(searcher, card, pictures, io.StringIO(), "trec", progress=lambda asked, _: told.append(asked))
+    assert told == [1, 2, 3]
 
 
 def test_a_run_keeps_the_order_that_was_shown() -> None:

@@ -136,6 +136,32 @@ def test_an_index_of_a_paid_model_is_not_updated_from_afar(api: Api, monkeypatch
     assert len(started) == 1
 
 
+def test_training_and_evaluation_are_started_with_the_specs_of_the_commands(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workbench.collection.demo import make_demo
+
+    make_demo(workspace, "demo", scenes=12)
+    started: list[tuple[str, str, dict[str, Any]]] = []
+
+    def start(_: Workspace, work: str, name: str, spec: dict[str, Any]) -> JobFolder:
+        started.append((work, name, spec))
+        folder = workspace.run(name) if work == "train" else workspace.job(name)
+        return create_job_folder(folder, work, spec, {})
+
+    monkeypatch.setattr(jobs, "start", start)
+    with gr.Blocks():
+        api = Api(Page(workspace))
+    told = api.start_training("demo", preset="quick", settings=["epochs=2"])
+    assert (told["run"], told["state"]) == ("demo-quick", "queued")
+    assert api.evaluate("demo", ["starter"], dimensions=[64], wait=False)["result"] is None
+    (train, name, run), (evaluate, _, asked) = started
+    assert (train, name, run["settings"]["epochs"], run["model"]) == ("train", "demo-quick", 2, "starter")
+    assert (evaluate, asked["models"], asked["dimensions"], asked["precisions"]) == (
+        "evaluate", ["starter"], [64], ["float32"],
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """A real page over a small demo that can be searched with the starter."""

@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
 
+from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
 from workbench.index.asking import Asked, Skipped
 from workbench.index.registry import IndexCard
@@ -26,6 +27,7 @@ from workbench.index.wish import MOST_HITS
 from workbench.workspace import disk_full_in_words
 
 BLOCK = 256
+BLOCK_BYTES = 64 << 20
 MOST_NAMED = 100
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".trec": "trec", ".run": "trec"}
 
@@ -158,14 +160,21 @@ def _only(found: SearchResult, among: Collection[str], first: int, last: int) ->
 
 
 def _blocks(queries: Iterable[Asked | Skipped]) -> Iterator[list[Asked | Skipped]]:
+    """BLOCK lines at a time, fewer where their media are large."""
     block: list[Asked | Skipped] = []
+    held = 0
     for one in queries:
         block.append(one)
-        if len(block) == BLOCK:
+        held += _bytes_of(one.item) if isinstance(one, Asked) else 0
+        if len(block) == BLOCK or held >= BLOCK_BYTES:
             yield block
-            block = []
+            block, held = [], 0
     if block:
         yield block
+
+
+def _bytes_of(item: Item) -> int:
+    return sum(len(data) for data in (item.image, item.audio, item.video) if data)
 
 
 def _is_spaced(identifier: str) -> bool:
