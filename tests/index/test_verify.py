@@ -83,6 +83,22 @@ def test_half_precision_is_not_taken_for_a_wrong_length(workspace: Workspace, to
     assert look() == {}
 
 
+def test_signs_that_are_not_those_of_their_vector_are_found() -> None:
+    """A table of the precision `rescored` keeps them beside the vector."""
+    import pyarrow as pa
+
+    vectors = np.array([[1, -1, 1, -1, 1, -1, 1, -1, 1], [-1, 1, 1, 1, 1, 1, 1, 1, 1]], np.float32) / 3
+    signs = pa.array(np.array([0b10101010, 0b10000000, 0b11111111, 0b10000000], np.uint8))
+    columns = {"id": ["good", "bad"], "row": [0, 1], "modality": ["text"] * 2, "text": ["x"] * 2}
+    lists = {
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), 9),
+        "bits": pa.FixedSizeListArray.from_arrays(signs, 2),
+    }
+    rows = row_checks.Rows(9, "float32")
+    rows.take(pa.record_batch({**columns, **lists}))
+    assert [(one.kind, one.count, one.examples) for one in rows.findings()] == [("bits", 1, ["bad"])]
+
+
 def test_rows_that_are_there_twice_or_empty_are_found(index: Any, look: Look) -> None:
     one = np.eye(1, 32, dtype=np.float32)
     columns = {"id": ["new"], "row": [0], "modality": ["text"], "text": [""], "file": [""], "meta": [None]}

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 EXAMPLES = 5
 # How far from 1 the length of a vector may be: what rounding leaves of it in each precision.
-UNIT_TOLERANCE = {"float32": 1e-3, "float16": 5e-3}
+UNIT_TOLERANCE = {"float32": 1e-3, "rescored": 1e-3, "float16": 5e-3}
 WRONG, NOTE = "wrong", "note"
 MEDIA = ("image", "audio", "video")
 COLUMNS = ("id", "row", "modality", "text", "vector")
 WORDS = {
     "not-finite": "{rows} a vector that is missing or no number, so they can never be found.",
     "not-unit": "{rows} a vector whose length is not one, so their scores are wrong.",
+    "bits": "{rows} signs that are not those of the vector, so they are found too seldom.",
     "no-id": "{rows} no id.",
     "no-text": "{rows} no text, though they should have one.",
     "id-twice": "{rows} an id that another row has too.",
@@ -57,7 +58,7 @@ class Rows:
         self._bad: dict[str, tuple[int, list[str]]] = {}
 
     def take(self, batch: Any) -> None:
-        """Look at a batch of these COLUMNS."""
+        """Look at a batch of these COLUMNS, and `bits` where the table has them."""
         import pyarrow as pa
 
         ids, kinds = batch["id"].to_pylist(), batch["modality"].to_pylist()
@@ -67,10 +68,12 @@ class Rows:
         self.total += len(ids)
         for kind in kinds:
             self.modalities[kind] = self.modalities.get(kind, 0) + 1
-        lengths = np.linalg.norm(_vectors(batch, self._size), axis=1)
+        vectors = _vectors(batch, self._size)
+        lengths = np.linalg.norm(vectors, axis=1)
         texts = zip(kinds, batch["text"].to_pylist(), strict=True)
         self._note("not-finite", ids, ~np.isfinite(lengths))
         self._note("not-unit", ids, np.isfinite(lengths) & (np.abs(lengths - 1.0) > self._tolerance))
+        self._note("bits", ids, _other_signs(batch, vectors))
         self._note("no-id", ids, np.array([not one for one in ids], bool))
         self._note("no-text", ids, np.array(["text" in kind.split("+") and not text for kind, text in texts], bool))
 
@@ -182,6 +185,15 @@ def _vectors(batch: Any, size: int) -> np.ndarray:
     there = column.is_valid().to_numpy(zero_copy_only=False)
     vectors[there] = np.asarray(column.drop_null().flatten()).reshape(-1, size)
     return vectors
+
+
+def _other_signs(batch: Any, vectors: np.ndarray) -> np.ndarray:
+    """Which rows keep signs beside their vector that are not its own."""
+    if "bits" not in batch.schema.names:
+        return np.zeros(len(vectors), bool)
+    signs = np.packbits(vectors > 0, axis=1)
+    held = np.asarray(batch["bits"].flatten()).reshape(signs.shape)
+    return np.asarray((held != signs).any(axis=1))
 
 
 def _twice(values: pa.ChunkedArray) -> tuple[int, list[str]]:

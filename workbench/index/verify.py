@@ -103,7 +103,8 @@ def _contents(workspace: Workspace, card: IndexCard, opened: Table, report: Repo
     """What is found in the rows."""
     total = opened.count_rows()
     rows = Rows(opened.schema.field("vector").type.list_size, table.precision_of(opened))
-    for batch in in_slices(opened, COLUMNS):
+    columns = [*COLUMNS, *(name for name in ("bits",) if name in opened.schema.names)]
+    for batch in in_slices(opened, columns):
         report(rows.total, total, "Looking at every row")
         rows.take(batch)
     yield from rows.findings()

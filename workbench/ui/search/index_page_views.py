@@ -38,11 +38,10 @@ def top(card: IndexCard, found: State) -> str:
     if not found.there:
         gone = f"The files of this index are not at {found.place}. Make it again, or look where indexes lie."
         return cards.notice(gone, closable=False) + cards.stats(figures)
-    searched = f"{card.kind}, {card.probes} parts looked into" if card.probes else card.kind
     facts = [
         ("Holds", contents(card)),
         ("Read by", model_name(card.model)),
-        ("Search", "every item is compared" if exact else searched),
+        ("Search", _searched(card)),
         ("Full text", words.count(card.full_text, "item") if card.full_text else "none"),
         ("Pieces", f"{found.fragments:,}"),
         ("Versions kept", f"{found.versions:,}"),
@@ -51,6 +50,15 @@ def top(card: IndexCard, found: State) -> str:
     ]
     listed = "".join(f"<dt>{cards.text(name)}</dt><dd>{cards.text(value)}</dd>" for name, value in facts)
     return cards.stats(figures) + cards.card(f'<dl class="index-facts">{listed}</dl>', label="What it is")
+
+
+def _searched(card: IndexCard) -> str:
+    """How a search goes about it."""
+    if card.kind == "exact":
+        return "every item is compared"
+    if card.kind == "BINARY":
+        return "the signs of every vector first, then the best of them whole"
+    return f"{card.kind}, {card.probes} parts looked into"
 
 
 def age(created: float) -> str:
