@@ -1,6 +1,6 @@
 """Whether an index answers rightly, and its work goes on, when whatever works on it is killed at a random moment.
 
-    python benchmarks/index_faults.py [--kills 50] [--seed 0] [--documents 360]
+    python benchmarks/index_faults.py [--kills 50] [--seed 0] [--documents 360] [--minutes M]
 
 One process searches the index `live` all the time. Another builds, adds to it (the collection has gained and lost
 documents), compacts, switches (to another model, or back to the state before) or deletes, and gets kill -9 at a moment
@@ -33,7 +33,7 @@ from index_faults_parts import APPROXIMATE_FROM, CHUNK, MODELS, search, text_of,
 
 WORKS = ("build", "add", "compact", "switch", "delete")
 Started = tuple[BaseProcess, Connection]
-MADE_READY = 2
+MADE_READY = 1
 
 
 class Trial:
@@ -248,12 +248,14 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--documents", type=int, default=360)
+    parser.add_argument("--minutes", type=float, default=60.0, help="No further kill after so long.")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(strike_often(Path(folder), chosen.kills, chosen.documents, chosen.seed), indent=1))
+        told = strike_often(Path(folder), chosen.kills, chosen.documents, chosen.seed, chosen.minutes)
+    print(json.dumps(told, indent=1))
 
 
-def strike_often(folder: Path, kills: int, documents: int, seed: int) -> dict[str, Any]:
+def strike_often(folder: Path, kills: int, documents: int, seed: int, minutes: float) -> dict[str, Any]:
     """All kills, one kind after another; the figures that are printed."""
     began = time.monotonic()
     trial = Trial(folder, documents, seed)
@@ -268,6 +270,8 @@ def strike_often(folder: Path, kills: int, documents: int, seed: int) -> dict[st
     struck: Counter[str] = Counter()
     gone_on, left = 0, []
     for number in range(kills):
+        if time.monotonic() - began > 60 * minutes:
+            break
         action, goes_on, found = trial.strike(WORKS[number % len(WORKS)])
         struck[action] += 1
         gone_on += goes_on
