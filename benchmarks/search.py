@@ -3,9 +3,9 @@
     python benchmarks/search.py [--rows 1000000] [--hnsw-rows 1000000] [--queries 200] [--batch 10000] [--users 32]
                                 [--threads 2] [--vectors FILE.npy] [--skip hnsw,users,batch]
 
-Vectors: a mixture of 2,000 clusters in 256 dimensions whose members overlap (a centre, a move within 48 directions that
-all share, as long as the centres lie apart, and a little noise), of unit length; the queries are drawn from the same
-mixture. With --vectors a file of real ones, whose last rows ask.
+Vectors: a mixture of 2,000 clusters in 256 dimensions whose members overlap: a centre, a move within 48 directions
+that all share, as long as a centre is (times --spread; with 1.4 as long as the centres lie apart), and a little noise;
+of unit length. The queries are drawn from the same mixture. With --vectors a file of real ones, some of which ask.
 
     build    rows are written in committed chunks as a build writes them, compacted, indexed, measured (recall of all
              efforts against exact search). The ratio is that of compacting and indexing ÷ a faiss HNSW index
@@ -50,11 +50,11 @@ TOP = 10
 ROUNDING = 1e-5
 
 
-def write_mixture(folder: Path, rows: int, queries: int) -> None:
+def write_mixture(folder: Path, rows: int, queries: int, spread: float) -> None:
     """`documents.npy`, `queries.npy` and `asking.npy`, drawn from one mixture."""
     generator = np.random.default_rng(0)
     centres = generator.standard_normal((CLUSTERS, DIMENSION), dtype=np.float32)
-    moves = generator.standard_normal((DIRECTIONS, DIMENSION), dtype=np.float32) * math.sqrt(2 / DIRECTIONS)
+    moves = generator.standard_normal((DIRECTIONS, DIMENSION), dtype=np.float32) * (spread / math.sqrt(DIRECTIONS))
     for name, count in (("documents", rows), ("queries", queries), ("asking", ASKING)):
         file = folder / f"{name}.npy"
         vectors = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(count, DIMENSION))
@@ -341,6 +341,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=10_000)
     parser.add_argument("--users", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--spread", type=float, default=1.0)
     parser.add_argument("--vectors", type=Path)
     parser.add_argument("--skip", default="")
     parser.add_argument("--folder", type=Path, help="where the vectors and tables lie for the time (else /tmp)")
@@ -367,7 +368,7 @@ def main() -> None:
             rows = split_file(chosen.vectors, folder, asking)
         else:
             rows = chosen.rows
-            write_mixture(folder, rows, asking)
+            write_mixture(folder, rows, asking, chosen.spread)
         report(folder, chosen, rows)
 
 

@@ -42,7 +42,9 @@ def make_index(
     dimension: Annotated[
         int | None, typer.Option(min=1, help="Matryoshka dimension; else the model's full size.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="float32, or float16 in half the space.")] = "float32",
+    precision: Annotated[
+        str, typer.Option(help="float32, float16 in half the space, or rescored: found by signs.")
+    ] = "float32",
     recall: Annotated[
         float, typer.Option(help="Share of the true first ten that a large index finds: 0.95 or 0.99.")
     ] = 0.95,

@@ -329,7 +329,7 @@ def test_what_cannot_be_built_is_said_before_anything_is_written(workspace: Work
         ("words", "nothing", {}, "no collection named “nothing”"),
         ("films", "films", {}, "cannot read video"),
         ("empty", "empty", {}, "has no documents"),
-        ("words", "words", {"precision": "int4"}, "float32 or float16, not “int4”"),
+        ("words", "words", {"precision": "int4"}, "float32 or rescored or float16, not “int4”"),
     ):
         with pytest.raises(WorkbenchError, match=words):
             build_index(workspace, name, collection, "toy", embedder=toy, **options)  # type: ignore[arg-type]

@@ -42,10 +42,10 @@ def build_index(
     """Embed the documents of a collection and publish them as an index; the object that the command `index` prints.
 
     An index of this name stays searchable until the new one takes its place, and is kept to roll back to. `dimension`:
-    a Matryoshka dimension to cut the vectors to, else the model's own. `precision`: float32, or float16 in half the
-    space. `wished_recall`: the share of the true first ten that an approximate search shall find, 0.95 or 0.99.
-    `progress` gets rows done, rows in all, and what is being done; what it raises (Stopped) ends the build, and
-    the chunks written so far stay for the next one to continue.
+    a Matryoshka dimension to cut the vectors to, else the model's own. `precision`: float32, float16 in half the space,
+    or rescored, which compares signs in memory first (see `codes`). `wished_recall`: the share of the true first ten
+    that an approximate search shall find, 0.95 or 0.99. `progress` gets rows done, rows in all, and what is being done;
+    what it raises (Stopped) ends the build, and the chunks written so far stay for the next one to continue.
     Raises WorkbenchError in words: no such collection or model, an empty corpus, a modality that the model cannot
     read, vectors that are not numbers, a full disk, or another build of the same index under way.
     """

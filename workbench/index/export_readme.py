@@ -122,6 +122,6 @@ def readme(card: IndexCard, rows: int) -> str:
         collection=card.collection,
         dimension=card.dimension,
         model=card.model,
-        rounded="" if card.precision == "float32" else f", as they were kept: rounded to {card.precision}",
+        rounded="" if card.precision != "float16" else f", as they were kept: rounded to {card.precision}",
     )
     return about + "".join(f"\n## {name}\n\n```python\n{script}```\n" for name, script in LOADERS.items())

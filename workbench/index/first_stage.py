@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.index import table
+from workbench.index import codes, table
 from workbench.index.full_text import nearest_in_words
 from workbench.index.fusion import fused
 from workbench.index.opened import OpenIndexes
@@ -49,6 +49,9 @@ class FirstStage:
         card, wish = self.card, self.wish
         if vectors.shape[1] < card.dimension:
             return [self._in_memory(opened, vector, limit) for vector in vectors]
+        if card.kind == "BINARY":
+            signs = self.indexes.codes(card, opened)
+            return [codes.nearest(opened, signs, vector, limit, wish.modality, self.among) for vector in vectors]
         # Among few rows of a rare modality, the probed partitions may hold none: those are compared exactly.
         rare = wish.modality is not None and card.modalities.get(wish.modality, 0) < table.APPROXIMATE_FROM_ROWS
         probes = 0 if rare else card.probes

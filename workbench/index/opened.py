@@ -12,6 +12,7 @@ import numpy as np
 from workbench.collection.store import Collection, open_collection
 from workbench.errors import WorkbenchError
 from workbench.index import table
+from workbench.index.codes import Codes, load_codes
 from workbench.index.fields import Column, load_column, rows_of_modality
 from workbench.index.location import files_gone
 from workbench.index.memory import Matrix, load_matrix
@@ -42,6 +43,7 @@ class OpenIndexes:
         self._matrices: Recent[Matrix] = Recent(KEPT_MATRIX_BYTES, weigh=lambda matrix: matrix.nbytes)
         self._columns: Recent[Column] = Recent(KEPT_COLUMN_BYTES, weigh=lambda column: column.nbytes)
         self._rows: Recent[np.ndarray] = Recent(KEPT_COLUMN_BYTES, weigh=lambda rows: rows.nbytes)
+        self._codes: Recent[Codes] = Recent(KEPT_MATRIX_BYTES, weigh=lambda codes: codes.nbytes)
         self._database: Recent[Any] = Recent(1)
 
     @contextmanager
@@ -78,6 +80,10 @@ class OpenIndexes:
     def matrix(self, card: IndexCard, opened: Table, size: int) -> Matrix:
         """The vectors of an index in memory, cut to `size` components."""
         return self._matrices.get((card.table, size), lambda: load_matrix(opened, card.dimension, size))
+
+    def codes(self, card: IndexCard, opened: Table) -> Codes:
+        """The signs of an index's vectors in memory, where it keeps signs."""
+        return self._codes.get(card.table, lambda: load_codes(opened))
 
     def collection(self, card: IndexCard) -> Collection | None:
         """The collection that an index was made from, or None if it is gone."""

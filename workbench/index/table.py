@@ -3,6 +3,7 @@
     id, row        of the document in its collection
     modality, text, file, meta (JSON), thumbnail (WebP bytes)
     vector         float32 or float16, of unit length; the distance is always cosine
+    bits           of the precision `rescored` only: the signs of the vector, eight to a byte
 
 The schema's metadata says which model and which collection the vectors come from. Nothing a user wrote ever reaches
 the engine as a filter: a modality must be one of a fixed list, a row is a number (metadata: see `fields`).
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from lancedb.table import Table
 
 APPROXIMATE_FROM_ROWS = 20_000
-PRECISIONS = ("float32", "float16")
+# The last is the smallest that keeps a vector by itself.
+PRECISIONS = ("float32", "rescored", "float16")
 SCAN_ROWS = 4096
 # A longer list of rows costs the engine more than a wider search of which the rows are picked.
 LISTED_ROWS = 5000
@@ -86,20 +88,19 @@ def schema(dimension: int, precision: str = "float32") -> pa.Schema:
     """The columns of a table whose vectors have this precision, one of PRECISIONS."""
     import pyarrow as pa
 
-    number = {"float32": pa.float32(), "float16": pa.float16()}[precision]
-
-    return pa.schema(
-        [
-            pa.field("id", pa.string(), nullable=False),
-            pa.field("row", pa.int64(), nullable=False),
-            pa.field("modality", pa.string(), nullable=False),
-            pa.field("text", pa.string(), nullable=False),
-            pa.field("file", pa.string(), nullable=False),
-            pa.field("meta", pa.json_()),
-            pa.field("thumbnail", pa.binary()),
-            pa.field("vector", pa.list_(number, dimension), nullable=False),
-        ]
-    )
+    number = pa.float16() if precision == "float16" else pa.float32()
+    fields = [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("modality", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("meta", pa.json_()),
+        pa.field("thumbnail", pa.binary()),
+        pa.field("vector", pa.list_(number, dimension), nullable=False),
+    ]
+    bits = pa.field("bits", pa.list_(pa.uint8(), -(-dimension // 8)), nullable=False)
+    return pa.schema([*fields, bits] if precision == "rescored" else fields)
 
 
 def create(database: Any, name: str, origin: Origin) -> Table:
@@ -110,7 +111,10 @@ def create(database: Any, name: str, origin: Origin) -> Table:
 
 def precision_of(table: Table) -> str:
     """The precision of a table's vectors, one of PRECISIONS."""
-    return {"halffloat": "float16", "float": "float32"}[str(table.schema.field("vector").type.value_type)]
+    found = table.schema
+    if "bits" in found.names:
+        return "rescored"
+    return {"halffloat": "float16", "float": "float32"}[str(found.field("vector").type.value_type)]
 
 
 def vector_size(table: Table) -> int:
@@ -123,17 +127,26 @@ def rows_to_add(columns: dict[str, Any], vectors: np.ndarray, precision: str) ->
     import pyarrow as pa
 
     fields = schema(vectors.shape[1], precision)
-    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.dtype(precision)).reshape(-1))
+
+    def lists(values: np.ndarray) -> pa.Array:
+        return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).reshape(-1)), values.shape[1])
+
     columns = {
         **columns,
         "meta": pa.ExtensionArray.from_storage(pa.json_(), pa.array(columns["meta"], pa.string())),
-        "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
+        "vector": lists(vectors.astype(np.float16 if precision == "float16" else np.float32, copy=False)),
+        "bits": lists(packed(vectors)),
     }
     arrays = [
         column if isinstance(column := columns[field.name], pa.Array) else pa.array(column, field.type)
         for field in fields
     ]
     return pa.Table.from_arrays(arrays, schema=fields)
+
+
+def packed(vectors: np.ndarray) -> np.ndarray:
+    """The signs of vectors (rows, dimension), eight to a byte: (rows, dimension / 8, rounded up) uint8."""
+    return np.packbits(vectors > 0, axis=1)
 
 
 def ids_in(table: Table) -> set[str]:
@@ -162,7 +175,12 @@ def compact(table: Table) -> None:
 
 
 def add_vector_index(table: Table, rows: int, dimension: int) -> str:
-    """Build the approximate index that suits the table, and name it: exact (none), IVF_RQ or IVF_FLAT."""
+    """Build the approximate index that suits the table, and name it: exact (none), IVF_RQ or IVF_FLAT.
+
+    A table with signs needs none: BINARY.
+    """
+    if precision_of(table) == "rescored":
+        return "BINARY"
     if rows < APPROXIMATE_FROM_ROWS:
         return "exact"
     from lancedb.index import IvfFlat, IvfRq
