@@ -370,7 +370,9 @@ def test_two_threads_search_while_the_index_is_built_again_and_again(workspace: 
         thread.join()
     assert problems == []
     assert min(answers) > 10
-    assert table.all_tables(workspace) == [get_index(workspace, "words").table]
+    card = get_index(workspace, "words")
+    assert card.before is not None
+    assert table.all_tables(workspace) == [card.before.table, card.table], "the live one, and the one to go back to"
 
 
 def test_models_are_kept_within_bounds_and_used_by_one_thread_at_a_time(
