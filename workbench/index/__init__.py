@@ -13,9 +13,14 @@
     recent.py      a bounded cache that several threads share
     loaded.py      the models that queries have used last
     memory.py      vectors of a small index in memory, at a smaller size
-    search.py      one query of any modality: encode, search, rerank, and the time of each
+    codes.py       search by signs in memory, rescored by vectors
+    full_text.py   full text by BM25: beside the vectors, and in a table that is thrown away, as the floor for embedders
+    search.py      queries of any modality: encode, search, rerank, and the time of each
+    wish.py        what a search asks for, checked
+    opened.py      what searches have opened last
+    first_stage.py the nearest vectors and full text; fusion.py makes one list of both
+    second_stage.py  a reranker reads the first candidates, if it fits the time
     results.py     what a search answers
-    full_text.py   full text by BM25 in a table that is thrown away, as the floor for embedders
     location.py    where tables lie: the workspace, another folder, or an address; what a place must be able to do
     reading.py     the live table of an index, read whole, slice by slice
     state.py       pieces, versions and place of an index's files
