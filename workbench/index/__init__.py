@@ -1,31 +1,28 @@
 """A corpus embedded by one model, on disk, and the search over it.
 
-    registry.py    which table of the database is the live one of each index, and what it holds
+Kept:
+    registry.py    which table of the database is the live one of each index, what it holds, and the state before it
     table.py       one LanceDB table: columns, chunks, the approximate index, one query
-    writer.py      the thread that commits chunks while the model reads the next ones
-    recall.py      what the approximate index misses, measured against exact search
-    build.py       embed a corpus chunk by chunk into a new table, continue a begun one, publish it when it is whole
-    filling.py     what a table and a collection do not have in common, and embedding only that
-    finishing.py   the last steps of a table: merge, index, measure, publish
-    life.py        follow the collection, move to another model, roll back, compact
-    copying.py     a table made of another one at once, to be changed beside it
-    sweeping.py    tables that no card names: one to go on with, the others to delete
-    recent.py      a bounded cache that several threads share
-    loaded.py      the models that queries have used last
-    memory.py      vectors of a small index in memory, at a smaller size
-    codes.py       search by signs in memory, rescored by vectors
-    full_text.py   full text by BM25: beside the vectors, and in a table that is thrown away, as the floor for embedders
-    search.py      queries of any modality: encode, search, rerank, and the time of each
-    wish.py        what a search asks for, checked
-    opened.py      what searches have opened last
-    first_stage.py the nearest vectors and full text; fusion.py makes one list of both
-    second_stage.py  a reranker reads the first candidates, if it fits the time
-    results.py     what a search answers
     location.py    where tables lie: the workspace, another folder, or an address; what a place must be able to do
-    reading.py     the live table of an index, read whole, slice by slice
-    state.py       pieces, versions and place of an index's files
+    build.py       embed a corpus into a new table, continue a begun one, publish it when it is whole
+    filling.py     a table against its collection, chunk by chunk; writer.py commits them beside the model
+    finishing.py   merge, index, measure, publish; recall.py measures what the approximate index misses
+    sweeping.py    what kills have left: to go on with, or to delete; copying.py makes a table of another one
+    life.py        follow the collection, move to another model, go back, compact
     verify.py      whether an index is whole and says what it is; row_checks.py looks at its rows
     export.py      an index as Parquet; export_readme.py says how other databases load it
+    reading.py     the live table, read whole, slice by slice; state.py: its pieces, versions and place
+
+Asked:
+    search.py      queries of any modality: encode, first_stage.py, second_stage.py, and the time of each
+    wish.py        what one search asks for; question.py the same as text, for an address or a saved search
+    full_text.py   BM25 beside the vectors, and the floor for embedders; fusion.py joins two rankings
+    fields.py      metadata as limits; memory.py and codes.py: vectors and signs in memory
+    opened.py      tables, columns and collections that searches have used last; loaded.py: models; recent.py: the cache
+    results.py     what a search answers; results_csv.py for a spreadsheet
+    scoring.py     how well given documents answer a query; look.py: one document, its neighbours and judgements
+    batch.py       thousands of queries at once; asking.py reads them
+    saved.py       searches to be kept; preference.py: which of two ways to search people prefer
 
 Only this folder imports LanceDB. Lance must not cross a fork: processes that use it are spawned.
 """
