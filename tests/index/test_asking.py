@@ -17,8 +17,8 @@ from tests.index.toys import ToyEmbedder, ToyReranker, make_collection, texts
 from workbench import cli
 from workbench.collection.store import Item
 from workbench.errors import WorkbenchError
+from workbench.index import clock, table
 from workbench.index import search as module
-from workbench.index import table
 from workbench.index.build import build_index
 from workbench.index.fields import Condition
 from workbench.index.results import SearchResult
@@ -114,7 +114,7 @@ class Ticking:
         self.now, self.seconds = 100.0, seconds
         self.calls: list[int] = []
         monkeypatch.setattr(words, "_paces", Paces(lambda: self.now))
-        monkeypatch.setattr(module.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(clock.time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(ToyReranker, "score", self.score)
 
     def score(self, query: Item, documents: Any) -> np.ndarray:

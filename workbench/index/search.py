@@ -6,7 +6,6 @@ all threads of a process. An index that is replaced or removed meanwhile is noti
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -17,6 +16,7 @@ from workbench import models
 from workbench.collection.store import Collection, Item
 from workbench.errors import WorkbenchError
 from workbench.index import table
+from workbench.index.clock import Clock
 from workbench.index.fields import Condition, count_values, matching_rows
 from workbench.index.first_stage import FirstStage
 from workbench.index.loaded import Loaded, LoadedModels, Loader
@@ -151,7 +151,7 @@ class Searcher:
         # Loaded and opened before the clock starts: no stage's time holds what only the first search pays.
         judge = None if wish.reranker is None else self._models.reranker(wish.reranker)
         among = self._among(card, wish.where)
-        clock = _Clock()
+        clock = Clock()
         vectors = _vectors(embedder, queries, wish.unlike, size)
         clock.stage("encode", len(queries))
         found = FirstStage(self._indexes, card, wish, among).hits(vectors, [query.text or "" for query in queries])
@@ -241,32 +241,6 @@ class Searcher:
             return replace(hit, row=row, thumbnail=thumbnails[hit.row]["thumbnail"] if row < 0 else None)
 
         return [[placed(hit) for hit in hits] for hits in pages]
-
-
-class _Clock:
-    """Seconds of each stage, in turn, and how many items it went through."""
-
-    def __init__(self) -> None:
-        self._stages: dict[str, tuple[float, int]] = {}
-        self._began = self._last = time.perf_counter()
-
-    def stage(self, name: str, items: int) -> None:
-        now = time.perf_counter()
-        self._stages[name] = now - self._last, items
-        self._last = now
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self._began
-
-    def milliseconds(self, queries: int) -> dict[str, float]:
-        """Of one query."""
-        seconds = {name: self._stages.get(name, (0.0, 0))[0] for name in ("encode", "search", "rerank")}
-        return {name: round(1000 * value / queries, 3) for name, value in seconds.items()}
-
-    @property
-    def per_second(self) -> dict[str, float]:
-        return {name: round(items / max(seconds, 1e-9), 1) for name, (seconds, items) in self._stages.items() if items}
 
 
 def _vectors(embedder: Loaded, queries: Sequence[Item], unlike: Item | None, size: int) -> np.ndarray:
