@@ -22,7 +22,8 @@ from workbench.index.build import build_index
 from workbench.index.registry import get_index, publish
 from workbench.index.search import Searcher
 from workbench.job_folder import JobFolder, create_job_folder
-from workbench.ui.api import Api, _told
+from workbench.ui.api import Api
+from workbench.ui.api_calls import in_words
 from workbench.ui.page import Page
 from workbench.workspace import Workspace, open_workspace
 
@@ -107,7 +108,7 @@ def test_more_like_this_leaves_the_document_itself_out(api: Api) -> None:
 )
 def test_what_a_visitor_may_not_do_is_refused_in_words(api: Api, name: str, given: dict[str, Any], said: str) -> None:
     with pytest.raises(gr.Error, match=said):
-        _told(getattr(api, name))(**given)
+        in_words(getattr(api, name))(**given)
     assert not jobs.list_jobs(api.workspace) and not jobs.list_runs(api.workspace)
 
 
@@ -116,7 +117,7 @@ def test_an_unforeseen_error_gives_nothing_away(api: Api, caplog: pytest.LogCapt
         raise RuntimeError("secret detail")
 
     with pytest.raises(gr.Error, match="did not foresee") as caught:
-        _told(open_drawer)()
+        in_words(open_drawer)()
     assert "secret detail" not in str(caught.value) and "secret detail" in caplog.text
 
 
@@ -132,7 +133,7 @@ def test_an_index_of_a_paid_model_is_not_updated_from_afar(api: Api, monkeypatch
     assert [(work, spec["name"], spec["action"]) for work, spec in started] == [("index", "words", "update")]
     publish(api.workspace, replace(get_index(api.workspace, "words"), model="remote:paid"))
     with pytest.raises(gr.Error, match="python -m workbench index update words"):
-        _told(api.update_index)("words")
+        in_words(api.update_index)("words")
     assert len(started) == 1
 
 

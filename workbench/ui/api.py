@@ -7,16 +7,9 @@ else on the page is private. Pictures and sounds come as base64: no address is f
 
 from __future__ import annotations
 
-import base64
-import binascii
-import functools
-import logging
-from collections.abc import Callable
-from typing import Any
-
 import gradio as gr
 
-from workbench import jobs, media
+from workbench import jobs
 from workbench.cli_runs import summary_of
 from workbench.cli_terminal import not_finished
 from workbench.collection.store import Item, list_collections
@@ -28,12 +21,9 @@ from workbench.index.registry import list_indexes
 from workbench.job_folder import JobFolder
 from workbench.models.source import REMOTE, check_here, typed_reference
 from workbench.settings import KINDS, PRESETS, parse_overrides
+from workbench.ui.api_calls import Answer, check_one_of, decoded, in_words
 from workbench.ui.page import CONCURRENT, Page
 from workbench.workspace import check_name
-
-LOG = logging.getLogger(__name__)
-LARGEST_BYTES = 64 << 20
-Answer = dict[str, Any]
 
 
 def offer(page: Page) -> None:
@@ -44,7 +34,7 @@ def offer(page: Page) -> None:
         api.more_like_this, api.start_training, api.run_state, api.evaluate, api.update_index,
     ):  # fmt: skip
         with gr.Row(visible=False):  # their inputs are no widgets, and nothing to look at
-            gr.api(_told(call), api_name=call.__name__, concurrency_limit=CONCURRENT)
+            gr.api(in_words(call), api_name=call.__name__, concurrency_limit=CONCURRENT)
 
 
 class Api:
@@ -117,7 +107,7 @@ class Api:
             rerank_first: How many of the first hits are reranked.
             dimension: Compare only so many numbers of each vector. 0 for all.
         """
-        query = Item(text=text.strip() or None, image=_bytes(picture, "image"))
+        query = Item(text=text.strip() or None, image=decoded(picture, "image"))
         return self._search(index, query, top, modality, where, reranker, rerank_first, dimension)
 
     def search_sound(
@@ -143,7 +133,7 @@ class Api:
             rerank_first: How many of the first hits are reranked.
             dimension: Compare only so many numbers of each vector. 0 for all.
         """
-        query = Item(audio=_bytes(sound, "audio"))
+        query = Item(audio=decoded(sound, "audio"))
         return self._search(index, query, top, modality, where, reranker, rerank_first, dimension)
 
     def more_like_this(self, index: str, document: str, unlike: str = "", top: int = 10, modality: str = "") -> Answer:
@@ -185,8 +175,8 @@ class Api:
         """
         from workbench.training.spec import train_spec
 
-        _one_of(kind, KINDS, "kind of model")
-        _one_of(preset, PRESETS, "preset")
+        check_one_of(kind, KINDS, "kind of model")
+        check_one_of(preset, PRESETS, "preset")
         overrides = parse_overrides(settings or [])
         for key, value in overrides.items():
             if key.endswith("_model") and value:
@@ -284,43 +274,3 @@ class Api:
         """As `runs show` tells it; of other work that is done, also what it came to."""
         told = summary_of(self.workspace, job)
         return told if job.work == "train" else {**told, "result": job.result()}
-
-
-def _told(call: Callable[..., Answer]) -> Callable[..., Answer]:
-    """The endpoint with its errors as Gradio sends them: in our words, and without words where we have none."""
-
-    @functools.wraps(call)
-    def tell(*given: Any, **named: Any) -> Answer:
-        try:
-            return call(*given, **named)
-        except WorkbenchError as error:
-            raise gr.Error(" ".join([error.message, *error.problems]), print_exception=False) from error
-        except Exception as error:
-            LOG.exception("the endpoint %s failed", call.__name__)
-            raise gr.Error(
-                "Something went wrong that we did not foresee. The terminal that runs the workbench shows the details.",
-                print_exception=False,
-            ) from error
-
-    return tell
-
-
-def _bytes(given: str, kind: str) -> bytes:
-    """A medium from base64, after a look that it is what it should be. Raises WorkbenchError if it is not."""
-    noun = {"image": "picture", "audio": "sound"}[kind]
-    if len(given) > LARGEST_BYTES * 4 // 3:
-        raise WorkbenchError(f"The {noun} is larger than {LARGEST_BYTES >> 20} MB. Send a smaller one.")
-    try:
-        data = base64.b64decode(given.partition(",")[2] if given.startswith("data:") else given, validate=True)
-    except (binascii.Error, ValueError):
-        raise WorkbenchError(f"The {noun} is not in base64. Send the bytes of the file, encoded.") from None
-    try:
-        media.check_media(kind, data)
-    except WorkbenchError as error:
-        raise WorkbenchError(f"It cannot be searched with: {error.message}") from error
-    return data
-
-
-def _one_of(value: str, options: Any, noun: str) -> None:
-    if value not in options:
-        raise WorkbenchError(f"“{value[:40]}” is no {noun}. Choose one of {', '.join(options)}.")
