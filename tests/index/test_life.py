@@ -98,7 +98,9 @@ def test_an_update_with_nothing_to_do_loads_no_model_and_writes_no_table(
 ) -> None:
     monkeypatch.setattr(life, "load_embedder", None)
     before = get_index(workspace, "words")
+    (workspace.index / ".registry.json.left").write_text("{", encoding="utf-8")
     result = life.update_index(workspace, "words")
+    assert not list(workspace.index.glob(".*")), "what a kill left goes, also where nothing else is written"
     assert (result["added"], result["removed"], result["changed"]) == (0, 0, 0)
     assert get_index(workspace, "words") == before
     with edit_collection(workspace, "words", "test") as edit:

@@ -24,6 +24,7 @@ from workbench.index.table import all_tables, drop_table, index_and_number, is_t
 from workbench.workspace import Workspace, check_name, read_json, write_json
 
 SCHEMA_VERSION = 1
+UNFINISHED = ".registry.json.*"
 
 
 class BeingBuilt(WorkbenchError):
@@ -156,7 +157,10 @@ def swap_with_previous(workspace: Workspace, name: str) -> IndexCard:
 
 
 def drop_gone(workspace: Workspace) -> None:
-    """Delete the tables that no card names any more; those that a kill left half deleted too."""
+    """Delete the tables that no card names any more, and what else a kill left half written or half deleted."""
+    if any(workspace.index.glob(UNFINISHED)):
+        with FileLock(workspace.locks / "indexes.lock"):
+            _drop_unfinished(workspace)
     gone = _read(workspace)["gone"]
     for found in gone:
         drop_table(workspace, found)
@@ -225,12 +229,16 @@ def _lock_path(workspace: Workspace, name: str) -> Path:
 def _changing(workspace: Workspace) -> Iterator[dict[str, Any]]:
     """Yield the registry, and write it when the block ends well. One process at a time."""
     with FileLock(workspace.locks / "indexes.lock"):
-        # Only who holds this lock writes the registry: an unfinished one is of a process that was killed.
-        for unfinished in workspace.index.glob(".registry.json.*"):
-            unfinished.unlink(missing_ok=True)
+        _drop_unfinished(workspace)
         registry = _read(workspace)
         yield registry
         write_json(workspace.index / "registry.json", registry)
+
+
+def _drop_unfinished(workspace: Workspace) -> None:
+    """Delete unfinished registries. Only who holds the lock writes one: these are of processes that were killed."""
+    for unfinished in workspace.index.glob(UNFINISHED):
+        unfinished.unlink(missing_ok=True)
 
 
 def _read(workspace: Workspace) -> dict[str, Any]:
