@@ -3,57 +3,37 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
-import pytest
-from datasets.utils.tqdm import tqdm as bar_of_datasets
+from datasets import Dataset, load_from_disk
 from tqdm import tqdm
 
 from tests.collection.test_store import write_documents
+from workbench.collection.opening import read_table
 from workbench.collection.store import open_collection
 from workbench.workspace import Workspace
 
 
-@pytest.fixture
-def no_lock_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind in (bar_of_datasets, tqdm):
-        if "_lock" in vars(kind):
-            monkeypatch.delattr(kind, "_lock")
-
-
-def test_opening_a_collection_takes_no_lock_away_that_another_thread_holds(
-    workspace: Workspace, no_lock_yet: None
-) -> None:
+def test_a_table_is_what_the_library_reads(workspace: Workspace, tmp_path: Path) -> None:
     write_documents(workspace, "words")
-    assert len(open_collection(workspace, "words").corpus) == 1
-    lock, opened = tqdm._lock, threading.Event()
+    folder = workspace.collection("words") / "corpus"
+    ours, theirs = read_table(folder), load_from_disk(str(folder))
+    assert ours.features == theirs.features and ours.to_list() == theirs.to_list()
+    assert ours.cache_files == theirs.cache_files, "mapped from the same file"
+    Dataset.from_dict({"id": [str(number) for number in range(10)]}).save_to_disk(str(tmp_path / "many"), num_shards=3)
+    assert read_table(tmp_path / "many").to_list() == load_from_disk(str(tmp_path / "many")).to_list()
 
-    def open_another() -> None:
+
+def test_a_collection_opens_while_another_thread_holds_the_lock_of_all_bars(workspace: Workspace) -> None:
+    write_documents(workspace, "words")
+    opened = threading.Event()
+
+    def open_it() -> None:
         assert len(open_collection(workspace, "words").corpus) == 1
         opened.set()
 
-    with bar_of_datasets.get_lock():
-        thread = threading.Thread(target=open_another)
+    with tqdm.get_lock():
+        thread = threading.Thread(target=open_it, daemon=True)
         thread.start()
-        assert not opened.wait(0.2), "it makes a bar, and so waits"
-    thread.join(20)
-    assert opened.is_set()
-    assert tqdm._lock is lock and bar_of_datasets.get_lock() is lock
-
-
-def test_many_threads_open_collections_at_once(workspace: Workspace, no_lock_yet: None) -> None:
-    write_documents(workspace, "words")
-    failed: list[BaseException] = []
-
-    def open_some() -> None:
-        try:
-            for _ in range(10):
-                assert len(open_collection(workspace, "words").corpus) == 1
-        except BaseException as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=open_some, daemon=True) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert failed == [] and not any(thread.is_alive() for thread in threads)
+        assert opened.wait(30)
+    thread.join(30)
