@@ -18,7 +18,7 @@ WISHED_RECALL = 0.95
 WISHES = (0.95, 0.99)
 # Partitions looked at, and candidates (for each wanted hit) rescored by their full vectors, from the cheapest on. By
 # its codes alone IVF_RQ finds little more than half of the true neighbours; where clusters overlap, partitions lack.
-EFFORTS = ((20, 10), (50, 10), (100, 10), (200, 10), (200, 25), (400, 25), (400, 50))
+EFFORTS = ((20, 10), (50, 10), (100, 10), (150, 10), (200, 10), (200, 25), (400, 25), (400, 50))
 ALL_FOUND = 0.999
 SAMPLE = 100
 # Distances that differ by less are equal: summed in another order, the same float32 products differ so much.
