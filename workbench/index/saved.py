@@ -56,8 +56,7 @@ def item_named(workspace: Workspace, told: str) -> Item | None:
 
 def saved_searches(workspace: Workspace) -> list[Saved]:
     """All saved searches, the newest first."""
-    found = [Saved(**{key: one[key] for key in Saved.__dataclass_fields__}) for one in _read(workspace)]
-    return sorted(found, key=lambda one: -one.created)
+    return [Saved(**{key: one[key] for key in Saved.__dataclass_fields__}) for one in reversed(_read(workspace))]
 
 
 def save_search(
